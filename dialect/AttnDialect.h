@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// The attn dialect and its attributes.
+
+#ifndef ATTN_DIALECT_ATTNDIALECT_H
+#define ATTN_DIALECT_ATTNDIALECT_H
+
+#include "mlir/IR/Attributes.h"
+#include "mlir/IR/Dialect.h"
+
+#include "dialect/AttnDialect.h.inc"
+#include "dialect/AttnEnums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialect/AttnAttrs.h.inc"
+
+namespace attn {
+
+/// Names of the attributes that functions of a model carry; AttnDialect.td
+/// says what each means.
+inline constexpr llvm::StringLiteral kNameAttr = "attn.name";
+inline constexpr llvm::StringLiteral kDimsAttr = "attn.dims";
+inline constexpr llvm::StringLiteral kBoundAttr = "attn.bound";
+inline constexpr llvm::StringLiteral kDimMaxAttr = "attn.dim_max";
+inline constexpr llvm::StringLiteral kKernelAttr = "attn.kernel";
+inline constexpr llvm::StringLiteral kLayoutAttr = "attn.layout";
+inline constexpr llvm::StringLiteral kTapAttr = "attn.tap";
+
+/// Registers attn and every dialect that models, passes and kernels use.
+void registerAllDialects(mlir::DialectRegistry &registry);
+
+} // namespace attn
+
+#endif // ATTN_DIALECT_ATTNDIALECT_H

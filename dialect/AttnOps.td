@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Operations of the attn dialect. Every op is a contract: a formula as its
+// summary, numbered constraints, an example that parses.
+
+#ifndef ATTN_OPS_TD
+#define ATTN_OPS_TD
+
+include "AttnAttrs.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/IR/OpAsmInterface.td"
+include "mlir/IR/SymbolInterfaces.td"
+
+def Attn_F32Tensor : RankedTensorOf<[F32]>;
+def Attn_IntTensor : RankedTensorOf<[I64]>;
+
+//===----------------------------------------------------------------------===//
+// Weights
+//===----------------------------------------------------------------------===//
+
+def Attn_WeightOp : Attn_Op<"weight", [Pure]> {
+  let summary = "the tensor of that name in the weights file, as float";
+  let description = [{
+    A leaf of a weight expression. Pure tensor operations on weights
+    (concatenation, slices, transposes, arithmetic) make the expression; it is
+    evaluated when compiling, never at run time.
+
+    Constraints:
+    - (C1) `name` is not empty.
+    - (C2) the result has a static shape.
+
+    Example:
+    ```mlir
+    %w = attn.weight "vit.layernorm.weight" : tensor<64xf32>
+    ```
+  }];
+  let arguments = (ins StrAttr:$name);
+  let results = (outs Attn_F32Tensor:$result);
+  let assemblyFormat = "$name attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Attn_ParameterOp : Attn_Op<"parameter",
+    [Symbol, IsolatedFromAbove, SingleBlock]> {
+  let summary = "a constant of the compiled model: the value its region yields";
+  let description = [{
+    One entry of the packed weights file. The region is an expression over
+    `attn.weight`s and constants; `layout` says how the value is stored.
+
+    Constraints:
+    - (C1) the region yields one value, of type `type`.
+    - (C2) `type` has a static shape.
+
+    Example:
+    ```mlir
+    attn.parameter @p0 : tensor<64x64xf32> layout(#attn.panels<16>) {
+      %w = attn.weight "query.weight" : tensor<64x64xf32>
+      attn.yield %w : tensor<64x64xf32>
+    }
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type,
+                       OptionalAttr<AnyAttr>:$layout);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    $sym_name `:` $type (`layout` `(` $layout^ `)`)? attr-dict-with-keyword $body
+  }];
+  let hasRegionVerifier = 1;
+}
+
+def Attn_GetParameterOp : Attn_Op<"get_parameter",
+    [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "the value of a parameter";
+  let description = [{
+    Constraints:
+    - (C1) `parameter` names an `attn.parameter` of the result's type.
+
+    Example:
+    ```mlir
+    %w = attn.get_parameter @p0 : tensor<64x64xf32>
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$parameter);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$parameter attr-dict `:` type($result)";
+}
+
+//===----------------------------------------------------------------------===//
+// Transformer operations
+//===----------------------------------------------------------------------===//
+
+def Attn_YieldOp : Attn_Op<"yield", [Pure, ReturnLike, Terminator]> {
+  let summary = "ends a region of an attn operation";
+  let description = [{
+    Example: see `attn.linear`.
+  }];
+  let arguments = (ins Variadic<AnyType>:$values);
+  let assemblyFormat = "attr-dict ($values^ `:` type($values))?";
+}
+
+def Attn_LinearOp : Attn_Op<"linear",
+    [Pure, AttrSizedOperandSegments, IsolatedFromAbove]> {
+  let summary = "y_n[r, c] = epilogue_n(sum_k prologue(x)[r, k] w_n[c, k], captures)";
+  let description = [{
+    One input, one or more weights in torch's [out, in] order, one result for
+    each weight. All leading dimensions of the input are rows.
+
+    Epilogue n maps an accumulator to an element of result n. It receives the
+    accumulator and one scalar for each capture, read through its map from the
+    coordinates of the result, (row dimensions..., c); only captures that an
+    epilogue uses are read. No epilogues at all means the accumulators
+    themselves.
+
+    The prologue maps one row of the input to the row that is multiplied, a
+    norm for instance. It receives the row as tensor<K> and its own captures
+    whole.
+
+    Constraints:
+    - (C1) there is at least one weight, and as many results as weights.
+    - (C2) weight n has shape [N_n, K], K the last dimension of the input.
+    - (C3) result n has the input's shape with N_n for K.
+    - (C4) there are no epilogues, or one for each weight, with arguments f32
+      and the element type of each capture, yielding f32.
+    - (C5) each capture has a map from the result's coordinates to its own,
+      made of result coordinates (each at most once) and constants, and
+      every capture used by epilogue n fits result n where both are static.
+    - (C6) the prologue has arguments tensor<K> and the types of its captures,
+      and yields tensor<K>.
+
+    Example:
+    ```mlir
+    %y = attn.linear %x weights(%w : tensor<48x64xf32>)
+        captures(%b : tensor<48xf32>) maps [affine_map<(b, s, c) -> (c)>]
+        epilogue {
+        ^bb0(%acc: f32, %bias: f32):
+          %0 = arith.addf %acc, %bias : f32
+          attn.yield %0 : f32
+        } : tensor<?x?x64xf32> -> tensor<?x?x48xf32>
+    ```
+  }];
+  let arguments = (ins Attn_F32Tensor:$input,
+                       Variadic<Attn_F32Tensor>:$weights,
+                       Variadic<AnyRankedTensor>:$captures,
+                       Variadic<AnyRankedTensor>:$prologue_captures,
+                       OptionalAttr<AffineMapArrayAttr>:$capture_maps);
+  let results = (outs Variadic<Attn_F32Tensor>:$outputs);
+  let regions = (region AnyRegion:$prologue, VariadicRegion<AnyRegion>:$epilogues);
+  let assemblyFormat = [{
+    $input `weights` `(` $weights `:` type($weights) `)`
+    (`captures` `(` $captures^ `:` type($captures) `)` `maps` $capture_maps)?
+    (`prologue_captures` `(` $prologue_captures^ `:` type($prologue_captures) `)`)?
+    (`prologue` $prologue^)? (`epilogue` $epilogues^)?
+    attr-dict `:` type($input) `->` type($outputs)
+  }];
+  let builders = [
+    // y = x w^T + bias; `bias` may be null.
+    OpBuilder<(ins "mlir::Value":$input, "mlir::Value":$weight, "mlir::Value":$bias)>
+  ];
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+}
+
+def Attn_MatmulOp : Attn_Op<"matmul", [Pure]> {
+  let summary = "y[..., m, n] = sum_k a[..., m, k] b[..., k, n], or b[..., n, k] when transposed";
+  let description = [{
+    Product of two activations, over equal leading dimensions.
+
+    Constraints:
+    - (C1) operands and result have one rank, at least 2.
+    - (C2) leading dimensions agree.
+    - (C3) the contracted dimensions agree.
+    - (C4) the result's last two dimensions are [m, n].
+
+    Example:
+    ```mlir
+    %s = attn.matmul %q, %k transpose_b
+        : tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32> -> tensor<?x4x?x?xf32>
+    ```
+  }];
+  let arguments = (ins Attn_F32Tensor:$a, Attn_F32Tensor:$b, UnitAttr:$transpose_b);
+  let results = (outs Attn_F32Tensor:$result);
+  let assemblyFormat = [{
+    $a `,` $b (`transpose_b` $transpose_b^)? attr-dict
+    `:` type($a) `,` type($b) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+class Attn_NormOp<string mnemonic, list<Trait> traits = []>
+    : Attn_Op<mnemonic, traits # [Pure, AllTypesMatch<["input", "result"]>]> {
+  let results = (outs Attn_F32Tensor:$result);
+  let hasVerifier = 1;
+}
+
+def Attn_LayerNormOp : Attn_NormOp<"layer_norm", [AttrSizedOperandSegments]> {
+  let summary = "(x - mean(x)) / sqrt(var(x) + eps) * scale + shift over the last `axes` dimensions";
+  let description = [{
+    Ba, Kiros and Hinton 2016; the variance is divided by n.
+
+    Constraints:
+    - (C1) 1 <= axes <= rank of the input, and the normalised dimensions are static.
+    - (C2) `scale` and `shift`, where given, have the shape of the normalised dimensions.
+    - (C3) eps is finite and not negative.
+
+    Example:
+    ```mlir
+    %y = attn.layer_norm %x scale(%g : tensor<64xf32>) shift(%b : tensor<64xf32>)
+        eps 1.0e-12 : tensor<?x?x64xf32>
+    ```
+  }];
+  let arguments = (ins Attn_F32Tensor:$input, Optional<Attn_F32Tensor>:$scale,
+                       Optional<Attn_F32Tensor>:$shift, F64Attr:$eps,
+                       DefaultValuedAttr<I64Attr, "1">:$axes);
+  let assemblyFormat = [{
+    $input (`scale` `(` $scale^ `:` type($scale) `)`)? (`shift` `(` $shift^ `:` type($shift) `)`)?
+    `eps` $eps (`axes` $axes^)? attr-dict `:` type($input)
+  }];
+}
+
+def Attn_RmsNormOp : Attn_NormOp<"rms_norm"> {
+  let summary = "x / sqrt(mean(x^2) + eps) * scale over the last dimension";
+  let description = [{
+    Zhang and Sennrich 2019.
+
+    Constraints:
+    - (C1) the last dimension is static.
+    - (C2) `scale`, where given, has the shape of the last dimension.
+    - (C3) eps is finite and not negative.
+
+    Example:
+    ```mlir
+    %y = attn.rms_norm %x scale(%g : tensor<64xf32>) eps 1.0e-6 : tensor<?x?x64xf32>
+    ```
+  }];
+  let arguments = (ins Attn_F32Tensor:$input, Optional<Attn_F32Tensor>:$scale,
+                       F64Attr:$eps);
+  let assemblyFormat = [{
+    $input (`scale` `(` $scale^ `:` type($scale) `)`)?
+    `eps` $eps attr-dict `:` type($input)
+  }];
+}
+
+def Attn_SoftmaxOp : Attn_Op<"softmax", [Pure, AllTypesMatch<["input", "result"]>]> {
+  let summary = "exp(x - max(x)) / sum(exp(x - max(x))) along one dimension";
+  let description = [{
+    Constraints:
+    - (C1) `axis` is a dimension of the input.
+
+    Example:
+    ```mlir
+    %p = attn.softmax %s axis 3 : tensor<?x4x?x?xf32>
+    ```
+  }];
+  let arguments = (ins Attn_F32Tensor:$input, I64Attr:$axis);
+  let results = (outs Attn_F32Tensor:$result);
+  let assemblyFormat = "$input `axis` $axis attr-dict `:` type($input)";
+  let hasVerifier = 1;
+}
+
+def Attn_EmbeddingOp : Attn_Op<"embedding", [Pure]> {
+  let summary = "y[..., :] = table[ids[...], :]";
+  let description = [{
+    Ids that come from an input are checked against the table before anything
+    runs; computed ids are clamped into it.
+
+    Constraints:
+    - (C1) `table` has rank 2 and a static shape.
+    - (C2) the result has the shape of `ids` followed by the table's width.
+
+    Example:
+    ```mlir
+    %y = attn.embedding %ids, %table
+        : tensor<?x?xi64>, tensor<200x64xf32> -> tensor<?x?x64xf32>
+    ```
+  }];
+  let arguments = (ins Attn_IntTensor:$ids, Attn_F32Tensor:$table);
+  let results = (outs Attn_F32Tensor:$result);
+  let assemblyFormat = "$ids `,` $table attr-dict `:` type($ids) `,` type($table) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Attn_GeluOp : Attn_Op<"gelu",
+    [Pure, SameOperandsAndResultType, Elementwise, Scalarizable, Vectorizable, Tensorizable]> {
+  let summary = "x Phi(x), Phi the normal distribution function, or its tanh approximation";
+  let description = [{
+    Hendrycks and Gimpel 2016. Elementwise on f32, vectors and tensors of it.
+
+    Example:
+    ```mlir
+    %y = attn.gelu %x : f32
+    %z = attn.gelu %v approximate tanh : vector<16xf32>
+    ```
+  }];
+  let arguments = (ins AnyTypeOf<[F32, VectorOfAnyRankOf<[F32]>, Attn_F32Tensor]>:$input,
+                       DefaultValuedAttr<Attn_GeluFormAttr, "::attn::GeluForm::None">:$approximate);
+  let results = (outs AnyTypeOf<[F32, VectorOfAnyRankOf<[F32]>, Attn_F32Tensor]>:$result);
+  let assemblyFormat = "$input (`approximate` $approximate^)? attr-dict `:` type($input)";
+}
+
+//===----------------------------------------------------------------------===//
+// Attention
+//===----------------------------------------------------------------------===//
+
+def Attn_AttentionOp : Attn_Op<"attention",
+    [Pure, AttrSizedOperandSegments, AttrSizedResultSegments, IsolatedFromAbove]> {
+  let summary = "o[b, h, i] = sum_j weight(normalize_j(keep(score(q_i, k_j)))) v[b, g(h), j]";
+  let description = [{
+    Attention with the score, the mask and a factor on the weights as
+    expressions (Vaswani et al. 2017 for `score = dot / sqrt(d)`).
+
+    One value [B, G, N, E] and one or more query/key pairs, [B, H, M, D] and
+    [B, G, N, D]; head h reads key head g(h) = h / (H / G). The regions `score`
+    (f32), `keep` (i1) and `weight` (f32) receive, in this order: for each pair
+    its query vector tensor<D> and its key vector tensor<D>; the indices b, h,
+    i, j and the sizes M, N; each capture whole; and `weight` also the
+    normalised weight as its last argument. An absent `keep` keeps all, an absent `weight` is the
+    identity. Where keep is false the weight is exactly 0, and a row that keeps
+    nothing gives zeros.
+
+    `normalizer` is softmax over the kept keys, sigmoid of each score, or sum
+    (the scores themselves are the weights). `sink` [H] is one more
+    score in each row's softmax that has no value. `weights` is the attention map
+    [B, H, M, N], or [B, M, N] for its mean over heads; `logsumexp` is [B, H, M].
+
+    Constraints:
+    - (C1) there is at least one pair, and as many keys as queries.
+    - (C2) query p has shape [B, H, M, D_p] and key p [B, G, N, D_p], D_p static.
+    - (C3) value has shape [B, G, N, E].
+    - (C4) G divides H; both are static.
+    - (C5) the output has shape [B, H, M, E].
+    - (C6) regions have the arguments above and yield one f32, i1, f32.
+    - (C7) regions are pure.
+    - (C8) `sink` has shape [H] and goes with softmax.
+    - (C9) `weights` has shape [B, H, M, N] or [B, M, N].
+    - (C10) `logsumexp` has shape [B, H, M] and goes with softmax.
+
+    Example:
+    ```mlir
+    %o = attn.attention queries(%q : tensor<?x4x?x16xf32>) keys(%k : tensor<?x4x?x16xf32>)
+        value(%v : tensor<?x4x?x16xf32>) captures(%mask : tensor<?x?xi64>)
+        score {
+        ^bb0(%qi: tensor<16xf32>, %kj: tensor<16xf32>, %b: index, %h: index, %i: index,
+             %j: index, %m: index, %n: index, %c: tensor<?x?xi64>):
+          %scale = arith.constant 0.25 : f32
+          %dot = attn.dot %qi, %kj : tensor<16xf32>
+          %s = arith.mulf %dot, %scale : f32
+          attn.yield %s : f32
+        } keep {
+        ^bb0(%qi: tensor<16xf32>, %kj: tensor<16xf32>, %b: index, %h: index, %i: index,
+             %j: index, %m: index, %n: index, %c: tensor<?x?xi64>):
+          %zero = arith.constant 0 : i64
+          %x = tensor.extract %c[%b, %j] : tensor<?x?xi64>
+          %t = arith.cmpi ne, %x, %zero : i64
+          attn.yield %t : i1
+        } -> tensor<?x4x?x16xf32>
+    ```
+  }];
+  let arguments = (ins Variadic<Attn_F32Tensor>:$queries,
+                       Variadic<Attn_F32Tensor>:$keys,
+                       Attn_F32Tensor:$value,
+                       Variadic<AnyRankedTensor>:$captures,
+                       Optional<Attn_F32Tensor>:$sink,
+                       DefaultValuedAttr<Attn_NormalizerAttr, "::attn::Normalizer::Softmax">:$normalizer);
+  let results = (outs Attn_F32Tensor:$output, Optional<Attn_F32Tensor>:$weights,
+                      Optional<Attn_F32Tensor>:$logsumexp);
+  let regions = (region SizedRegion<1>:$score, AnyRegion:$keep, AnyRegion:$weight);
+  let assemblyFormat = [{
+    `queries` `(` $queries `:` type($queries) `)` `keys` `(` $keys `:` type($keys) `)`
+    `value` `(` $value `:` type($value) `)`
+    (`captures` `(` $captures^ `:` type($captures) `)`)?
+    (`sink` `(` $sink^ `:` type($sink) `)`)?
+    (`normalizer` `(` $normalizer^ `)`)?
+    attr-dict `score` $score (`keep` $keep^)? (`weight` $weight^)?
+    `->` type($output) (`weights` type($weights)^)? (`logsumexp` type($logsumexp)^)?
+  }];
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+}
+
+def Attn_DotOp : Attn_Op<"dot", [Pure, AllTypesMatch<["a", "b"]>]> {
+  let summary = "sum_d a[d] b[d]";
+  let description = [{
+    The dot product inside a score region. A score that uses query and key only
+    through their dot product is computed as a matrix product.
+
+    Constraints:
+    - (C1) the operands have rank 1 and a static shape.
+
+    Example: see `attn.attention`.
+  }];
+  let arguments = (ins Attn_F32Tensor:$a, Attn_F32Tensor:$b);
+  let results = (outs F32:$result);
+  let assemblyFormat = "$a `,` $b attr-dict `:` type($a)";
+  let hasVerifier = 1;
+}
+
+def Attn_SumOp : Attn_Op<"sum", [Pure]> {
+  let summary = "sum_d x[d]";
+  let description = [{
+    Sum over the head width inside a score region.
+
+    Constraints:
+    - (C1) the operand has rank 1 and a static shape.
+
+    Example:
+    ```mlir
+    %s = attn.sum %t : tensor<64xf32>
+    ```
+  }];
+  let arguments = (ins Attn_F32Tensor:$input);
+  let results = (outs F32:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input)";
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Kernels
+//===----------------------------------------------------------------------===//
+
+def Attn_LaunchOp : Attn_Op<"launch",
+    [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "results = kernel(operands), over all slots of the executor";
+  let description = [{
+    Calls an outlined kernel: a function marked `attn.kernel`.
+
+    Constraints:
+    - (C1) `kernel` names such a function, of the operands' and results' types.
+
+    Example:
+    ```mlir
+    %y = attn.launch @linear_0(%x, %w) : (tensor<?x64xf32>, tensor<64x64xf32>) -> tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<AnyRankedTensor>:$inputs);
+  let results = (outs Variadic<AnyRankedTensor>:$outputs);
+  let assemblyFormat = "$kernel `(` $inputs `)` attr-dict `:` functional-type($inputs, $outputs)";
+}
+
+#endif // ATTN_OPS_TD
