@@ -71,19 +71,24 @@ def Attn_ParameterOp : Attn_Op<"parameter",
 
 def Attn_GetParameterOp : Attn_Op<"get_parameter",
     [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
-  let summary = "the value of a parameter";
+  let summary = "the value of a parameter, or of the index-th of several";
   let description = [{
+    Several parameters with an index are what a loop over layers reads: one
+    parameter for each layer.
+
     Constraints:
-    - (C1) `parameter` names an `attn.parameter` of the result's type.
+    - (C1) each of `parameters` names an `attn.parameter` of the result's type.
+    - (C2) several parameters share one layout.
+    - (C3) there is an index exactly when there are several parameters.
 
     Example:
     ```mlir
-    %w = attn.get_parameter @p0 : tensor<64x64xf32>
+    %w = attn.get_parameter [@p0] : tensor<64x64xf32>
     ```
   }];
-  let arguments = (ins FlatSymbolRefAttr:$parameter);
+  let arguments = (ins FlatSymbolRefArrayAttr:$parameters, Optional<Index>:$index);
   let results = (outs AnyRankedTensor:$result);
-  let assemblyFormat = "$parameter attr-dict `:` type($result)";
+  let assemblyFormat = "$parameters (`at` $index^)? attr-dict `:` type($result)";
 }
 
 //===----------------------------------------------------------------------===//
