@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Pipelines of target-independent passes.
+
+#include "passes/Pipelines.h"
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+#include "passes/Passes.h"
+
+using namespace mlir;
+
+void attn::buildFusionPipeline(OpPassManager &manager) {
+  OpPassManager &model = manager.nest<func::FuncOp>();
+  model.addPass(createCanonicalizerPass());
+  model.addPass(createCSEPass());
+  model.addPass(createFuseProjections());
+}
+
+void attn::registerAllPasses() {
+  registerAttnPasses();
+  PassPipelineRegistration<>(
+      "attn-fuse",
+      "Raise attention, then fuse projections, epilogues and prologues",
+      buildFusionPipeline);
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Pipelines of target-independent passes.
+
+#ifndef ATTN_PASSES_PIPELINES_H
+#define ATTN_PASSES_PIPELINES_H
+
+namespace mlir {
+class OpPassManager;
+}
+
+namespace attn {
+
+/// Appends the passes that raise and fuse a model's operations, in the order
+/// they need: what a frontend built goes in, what becomes kernels comes out.
+/// The pass manager is one over a module.
+void buildFusionPipeline(mlir::OpPassManager &manager);
+
+/// Registers every pass, and the pipeline above as `--attn-fuse`.
+void registerAllPasses();
+
+} // namespace attn
+
+#endif // ATTN_PASSES_PIPELINES_H
