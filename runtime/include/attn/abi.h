@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
-/* What generated code and the runtime know of each other. Programs that embed
-   a model include its own header and attn/attn.h instead. */
+/* What generated code and the runtime know of each other, and how a program
+   that handles any model (a tool, a binding for another language) reads and
+   calls one. Programs that embed one model need only its own header. */
 
 #ifndef ATTN_ABI_H
 #define ATTN_ABI_H
@@ -40,8 +41,8 @@ typedef struct attn_frame {
   const int64_t *offsets; /* of the planned buffers in the workspace, bytes */
   const void *const *inputs;
   void *const *outputs;
-  const char *weights; /* first byte of the weights file's data */
-  char *workspace;     /* 64-byte aligned */
+  const char *weights;           /* first byte of the weights file's data */
+  char *workspace;               /* 64-byte aligned */
   const attn_executor *executor; /* never NULL */
 } attn_frame;
 
@@ -57,25 +58,65 @@ typedef struct attn_variant {
   const char *isa; /* "avx2", "avx512", "sse2", "neon" */
   uint64_t features;
   /* Writes program->buffer_count + 2 offsets: of each buffer, then of the
-     slots' scratch, then the bytes of scratch for one slot. Returns the bytes of
-     workspace for `slots` slots, or -1 on overflow. */
+     slots' scratch, then the bytes of scratch for one slot. Returns the bytes
+     of workspace for `slots` slots, or -1 on overflow. */
   int64_t (*plan)(const int64_t *dims, int64_t slots, int64_t *offsets);
   /* Returns an attn_status. */
   int32_t (*body)(const attn_frame *frame);
 } attn_variant;
 
-/* A compiled model or kernel: exported by its library as NAME_program. */
-typedef struct attn_program {
+/* The functions that all models have in common; the header of a model has the
+   same under its own name. Where there is an `error` it may be NULL. `dims` has
+   program->dim_count sizes, `inputs` and `outputs` a pointer for each tensor,
+   in the order of the program's tables. */
+typedef struct attn_functions {
+  /* Maps the weights file at `path` (NULL for a program without weights) and
+     picks the best variant that this processor runs, or the variant `isa`
+     unless that is NULL. Checks header, size and build id, in milliseconds; not
+     the weights themselves. */
+  attn_status (*open)(const attn_program *program, const char *path,
+                      const char *isa, attn_model **model, attn_error *error);
+  /* Frees the model and unmaps its weights. No run object of it may be used any
+     more. NULL is allowed. */
+  void (*close)(attn_model *model);
+  /* The instruction set that was picked: the name of a variant. */
+  const char *(*isa)(const attn_model *model);
+  /* Exact bytes of workspace that a run at these sizes needs for an executor of
+     `slots` slots. */
+  attn_status (*workspace_bytes)(const attn_model *model, const int64_t *dims,
+                                 size_t slots, size_t *bytes,
+                                 attn_error *error);
+  /* Binds model, executor (NULL: the calling thread) and a workspace, aligned
+     to ATTN_WORKSPACE_ALIGNMENT, that the caller keeps alive and leaves alone
+     while it uses *run. Copies *executor and dims; allocates nothing. */
+  attn_status (*prepare)(const attn_model *model, const attn_executor *executor,
+                         void *workspace, size_t bytes, const int64_t *dims,
+                         attn_run **run, attn_error *error);
+  /* Computes the outputs. Allocates nothing and touches no global state.
+     Outputs overlap no input and no other output. When it returns
+     ATTN_INVALID_ARGUMENT or ATTN_OUT_OF_RANGE no output was touched. */
+  attn_status (*run)(attn_run *run, const void *const *inputs,
+                     void *const *outputs, attn_error *error);
+  /* Equivalent to: workspace_bytes, allocate, prepare, run, free. */
+  attn_status (*call)(const attn_model *model, const attn_executor *executor,
+                      const int64_t *dims, const void *const *inputs,
+                      void *const *outputs, attn_error *error);
+} attn_functions;
+
+/* A compiled model or kernel. Its library exports
+   `const attn_program *NAME_program(void)`. */
+struct attn_program {
   uint32_t abi;
   uint32_t input_count, output_count, dim_count, buffer_count, variant_count;
   const char *name;
-  const char *description;      /* JSON: what `attnc inspect` shows */
+  const char *description; /* JSON: what `attnc inspect` shows */
   const attn_dim_info *dims;
   const attn_tensor_info *inputs, *outputs;
   const attn_variant *variants; /* best first */
-  uint64_t weights_bytes;       /* 0: opens without a weights file */
+  uint64_t weights_bytes;       /* of data; 0: opens without a weights file */
   unsigned char build_id[16];   /* of this code; the weights file repeats it */
-} attn_program;
+  const attn_functions *functions;
+};
 
 #ifdef __cplusplus
 }
