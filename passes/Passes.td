@@ -6,6 +6,37 @@
 
 include "mlir/Pass/PassBase.td"
 
+def FuseEpilogue : Pass<"attn-fuse-epilogue", "::mlir::func::FuncOp"> {
+  let summary = "map(linear(x, w), c) => linear(x, w){epilogue = map(acc, c)}";
+  let description = [{
+    `map(linear(x, w), c) => linear(x, w){epilogue = map(acc, c)}`
+
+    `map` is an elementwise `linalg.generic`: a bias written apart, an
+    activation, a residual, a position table. What else it reads becomes a
+    capture, through its own map. It repeats until no reader fits, so that
+    `x + gelu(linear(x, w) + b)` ends as one operation.
+
+    Declined, with a remark: a result that something else reads, a reshape or
+    transpose in between, another shape, order or element type, and a map that
+    uses its coordinates or several results of the linear.
+  }];
+}
+
+def FusePrologue : Pass<"attn-fuse-prologue", "::mlir::func::FuncOp"> {
+  let summary = "linear(norm(x), w) => linear(x, w){prologue = norm}";
+  let description = [{
+    `linear(norm(x), w) => linear(x, w){prologue = norm}`
+
+    The linear normalises each block of rows into scratch before it multiplies
+    it; the normalised tensor is never in memory. `norm` is `attn.layer_norm` or
+    `attn.rms_norm` over the last dimension.
+
+    It pays where one linear alone reads the norm (projections of one input are
+    one linear by then). A second reader needs the tensor in memory anyway, so
+    that is declined, with a remark, as are norms over several dimensions.
+  }];
+}
+
 def FuseProjections : Pass<"attn-fuse-projections", "::mlir::func::FuncOp"> {
   let summary = "linear(x, w1), linear(x, w2) => linear(x, w1, w2)";
   let description = [{

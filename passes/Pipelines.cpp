@@ -15,6 +15,8 @@ void attn::buildFusionPipeline(OpPassManager &manager) {
   model.addPass(createCanonicalizerPass());
   model.addPass(createCSEPass());
   model.addPass(createFuseProjections());
+  model.addPass(createFuseEpilogue());
+  model.addPass(createFusePrologue());
 }
 
 void attn::registerAllPasses() {

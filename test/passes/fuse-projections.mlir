@@ -1,12 +1,7 @@
-// RUN: attn-opt %s --attn-fuse-projections --remarks-filter=attn-.* 2>&1 | FileCheck %s
+// RUN: attn-opt %s --attn-fuse-projections --remarks-filter=attn-.* --verify-diagnostics | FileCheck %s
 
 #channel = affine_map<(b, s, c) -> (c)>
 #same = affine_map<(b, s, c) -> (b, s, c)>
-
-// CHECK: remark: [Passed] attn.linear | Category:attn-fuse-projections | Remark="3 projections of one input made one"
-// CHECK: remark: [Missed] attn.linear | Category:attn-fuse-projections | Reason="the other projections of its input are used before it"
-// CHECK: remark: [Missed] attn.linear | Category:attn-fuse-projections | Reason="an operand depends on another projection of its input"
-// CHECK: remark: [Missed] attn.linear | Category:attn-fuse-projections | Reason="it has a prologue of its own"
 
 // CHECK-LABEL: func @queries_keys_values
 // CHECK-SAME: %[[X:.*]]: tensor<?x?x64xf32>
@@ -27,6 +22,7 @@ func.func @queries_keys_values(%x: tensor<?x?x64xf32>)
   // CHECK-NEXT: attn.yield %[[V]]
   // CHECK: return %[[QKV]]#0, %[[QKV]]#1, %[[QKV]]#2
   %wq = attn.weight "q" : tensor<64x64xf32>
+  // expected-remark @below {{[Passed] attn.linear | Category:attn-fuse-projections | Remark="3 projections of one input made one"}}
   %q = attn.linear %x weights(%wq : tensor<64x64xf32>) : tensor<?x?x64xf32> -> tensor<?x?x64xf32>
   %wk = attn.weight "k" : tensor<32x64xf32>
   %bk = attn.weight "k.bias" : tensor<32xf32>
@@ -53,6 +49,7 @@ func.func @one_layer_at_a_time(%x: tensor<2x8x16xf32>, %w1: tensor<16x16xf32>, %
   // CHECK: attn.softmax
   %k1 = attn.linear %x weights(%w1 : tensor<16x16xf32>) : tensor<2x8x16xf32> -> tensor<2x8x16xf32>
   %a1 = attn.softmax %k1 axis 2 : tensor<2x8x16xf32>
+  // expected-remark @below {{[Missed] attn.linear | Category:attn-fuse-projections | Reason="the other projections of its input are used before it"}}
   %k2 = attn.linear %x weights(%w2 : tensor<16x16xf32>) : tensor<2x8x16xf32> -> tensor<2x8x16xf32>
   %a2 = attn.softmax %k2 axis 2 : tensor<2x8x16xf32>
   return %a1, %a2 : tensor<2x8x16xf32>, tensor<2x8x16xf32>
@@ -63,6 +60,7 @@ func.func @one_layer_at_a_time(%x: tensor<2x8x16xf32>, %w1: tensor<16x16xf32>, %
 func.func @depends_on_another(%x: tensor<8x16xf32>, %w1: tensor<16x16xf32>, %w2: tensor<16x16xf32>)
     -> tensor<8x16xf32> {
   %a = attn.linear %x weights(%w1 : tensor<16x16xf32>) : tensor<8x16xf32> -> tensor<8x16xf32>
+  // expected-remark @below {{[Missed] attn.linear | Category:attn-fuse-projections | Reason="an operand depends on another projection of its input"}}
   %b = attn.linear %x weights(%w2 : tensor<16x16xf32>)
       captures(%a : tensor<8x16xf32>) maps [affine_map<(r, c) -> (r, c)>]
       epilogue {
@@ -77,6 +75,7 @@ func.func @depends_on_another(%x: tensor<8x16xf32>, %w1: tensor<16x16xf32>, %w2:
 // CHECK-COUNT-2: attn.linear
 func.func @has_prologue(%x: tensor<8x16xf32>, %w1: tensor<16x16xf32>, %w2: tensor<16x16xf32>)
     -> (tensor<8x16xf32>, tensor<8x16xf32>) {
+  // expected-remark @below {{[Missed] attn.linear | Category:attn-fuse-projections | Reason="it has a prologue of its own"}}
   %a = attn.linear %x weights(%w1 : tensor<16x16xf32>) prologue {
       ^bb0(%row: tensor<16xf32>):
         %0 = attn.rms_norm %row eps 1.0e-6 : tensor<16xf32>
