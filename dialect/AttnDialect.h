@@ -23,6 +23,11 @@ inline constexpr llvm::StringLiteral kBoundAttr = "attn.bound";
 inline constexpr llvm::StringLiteral kDimMaxAttr = "attn.dim_max";
 inline constexpr llvm::StringLiteral kKernelAttr = "attn.kernel";
 inline constexpr llvm::StringLiteral kLayoutAttr = "attn.layout";
+inline constexpr llvm::StringLiteral kBuffersAttr = "attn.buffers";
+inline constexpr llvm::StringLiteral kBufferBytesAttr = "attn.buffer_bytes";
+inline constexpr llvm::StringLiteral kSymbolsAttr = "attn.symbols";
+inline constexpr llvm::StringLiteral kOffsetAttr = "attn.offset";
+inline constexpr llvm::StringLiteral kWeightsBytesAttr = "attn.weights_bytes";
 inline constexpr llvm::StringLiteral kTapAttr = "attn.tap";
 
 /// Registers attn and every dialect that models, passes and kernels use.

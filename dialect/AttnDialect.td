@@ -26,6 +26,10 @@ def Attn_Dialect : Dialect {
       dynamic dimensions.
     - `attn.kernel` (unit) marks a function that was outlined as one kernel;
       `attn.layout` on its arguments says how a parameter is stored.
+    - `attn.buffers`, `attn.buffer_bytes`, `attn.symbols`: the memory plan;
+      see the pass `attn-plan-memory`.
+    - `attn.offset` on a parameter and `attn.weights_bytes` on the module:
+      see the pass `attn-place-parameters`.
     - `attn.tap = "name"` (string) on any operation: its result is worth
       comparing with the reference (`attnc verify`).
   }];

@@ -56,4 +56,74 @@ def FuseProjections : Pass<"attn-fuse-projections", "::mlir::func::FuncOp"> {
   }];
 }
 
+def HoistParameters : Pass<"attn-hoist-parameters", "::mlir::ModuleOp"> {
+  let summary = "f(weights) => get_parameter [@p], @p = f(weights)";
+  let description = [{
+    `f(weight, constant, ...) => get_parameter [@p]`, `parameter @p { f(weight, constant, ...) }`
+
+    Every largest expression over weights and constants becomes a parameter,
+    computed when compiling and stored in the weights file.
+  }];
+}
+
+def OutlineKernels : Pass<"attn-outline-kernels", "::mlir::ModuleOp"> {
+  let summary = "op(x, w) => launch @op_0(x, w)";
+  let description = [{
+    `op(x, w) => launch @op_0(x, w)`, `func @op_0(x, w) { return op(x, w) }`
+
+    Each operation becomes a kernel, together with the destinations and
+    constants it needs and, for attention, the transposes of its operands and
+    of its output, which become strides. Equal kernels are merged, so that code
+    grows with the number of distinct kernels and not with depth. Reshapes stay
+    in the model function: they alias their operand.
+
+    A parameter that a kernel reads as weights of a linear gets the layout of
+    panels.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def RollLayers : Pass<"attn-roll-layers", "::mlir::ModuleOp"> {
+  let summary = "f(f(x, w0), w1) => for i in 0..2: x = f(x, [w0, w1][i])";
+  let description = [{
+    `f(f(x, w0), w1) => for i in 0..2 { x = f(x, [w0, w1][i]) }`
+
+    Equal layers become one loop over layers. Among the ways to cut a sequence
+    into layers, the one that saves most launches and then carries fewest
+    values is taken.
+
+    Layers stay unrolled where something behind them reads a value from within
+    one of them.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def PlanMemory : Pass<"attn-plan-memory", "::mlir::ModuleOp"> {
+  let summary = "y = launch(x) => y = launch(x) {buffers = [n]}";
+  let description = [{
+    `y = launch @k(x) => y = launch @k(x) {attn.buffers = [n]}`
+
+    Gives each result of a launch a buffer: n >= 0 is a buffer of the workspace,
+    -1 - k the memory of the model's result k. Results share a buffer when their
+    lifetimes are disjoint and one of their sizes dominates the other for all
+    sizes of the dynamic dimensions. The sizes, in bytes, are in the function's
+    attribute `attn.buffer_bytes`, polynomials in its `attn.symbols`.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def PlaceParameters : Pass<"attn-place-parameters", "::mlir::ModuleOp"> {
+  let summary = "parameter @p => parameter @p {offset}";
+  let description = [{
+    `parameter @p { ... } => parameter @p { ... } {attn.offset = n}`
+
+    Parameters follow one another in the order of their first use, so that
+    those of equal layers lie at a constant distance. The bytes of all are the
+    module's attribute `attn.weights_bytes`.
+  }];
+}
+
 #endif // ATTN_PASSES_TD

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Moves expressions over weights out of the model, to be computed when compiling.
+
+#include "dialect/AttnOps.h"
+#include "passes/Passes.h"
+
+#include "mlir/Analysis/SliceAnalysis.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace attn {
+#define GEN_PASS_DEF_HOISTPARAMETERS
+#include "passes/Passes.h.inc"
+} // namespace attn
+
+using namespace mlir;
+using namespace attn;
+
+namespace {
+
+/// Values of a function that depend on nothing but weights and constants.
+class ConstantValues {
+public:
+  explicit ConstantValues(func::FuncOp func) {
+    func.getBody().walk<WalkOrder::PreOrder>([&](Operation *op) {
+      if (op->getParentOp() == func && isConstant(op))
+        operations.insert(op);
+    });
+  }
+
+  bool contains(Value value) const {
+    return operations.contains(value.getDefiningOp());
+  }
+
+private:
+  bool isConstant(Operation *op) const {
+    return op->getNumResults() > 0 && isPure(op) &&
+           llvm::all_of(op->getResultTypes(), hasStaticValue) &&
+           llvm::all_of(op->getOperands(),
+                        [&](Value operand) { return contains(operand); });
+  }
+  static bool hasStaticValue(Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor ? tensor.hasStaticShape() : type.isIntOrIndexOrFloat();
+  }
+
+  llvm::DenseSet<Operation *> operations;
+};
+
+/// Clones expressions over weights into parameters, one for each value.
+class ParameterBuilder {
+public:
+  explicit ParameterBuilder(ModuleOp module)
+      : module(module), builder(module.getBodyRegion()) {
+    builder.setInsertionPointToEnd(module.getBody());
+  }
+
+  FlatSymbolRefAttr get(Value value) {
+    auto [it, isNew] = parameters.try_emplace(value);
+    if (isNew)
+      it->second = build(value);
+    return it->second;
+  }
+
+private:
+  FlatSymbolRefAttr build(Value value) {
+    Location loc = value.getLoc();
+    std::string name = "p" + std::to_string(parameters.size() - 1);
+    auto parameter =
+        ParameterOp::create(builder, loc, builder.getStringAttr(name),
+                            TypeAttr::get(value.getType()), Attribute());
+    OpBuilder::InsertionGuard guard(builder);
+    builder.createBlock(&parameter.getBody());
+
+    llvm::SetVector<Operation *> expression;
+    BackwardSliceOptions options;
+    options.omitUsesFromAbove = false;
+    options.inclusive = true;
+    if (failed(getBackwardSlice(value, &expression, options)))
+      llvm_unreachable("constant expressions stand in one block");
+    IRMapping mapping;
+    for (Operation *op : expression)
+      builder.clone(*op, mapping);
+    YieldOp::create(builder, loc, mapping.lookup(value));
+    return FlatSymbolRefAttr::get(parameter.getSymNameAttr());
+  }
+
+  ModuleOp module;
+  OpBuilder builder;
+  llvm::DenseMap<Value, FlatSymbolRefAttr> parameters;
+};
+
+/// True for operands that only give a destination its shape or its start.
+bool isDestination(OpOperand &use) {
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(use.getOwner());
+  return linalgOp && linalgOp.isDpsInit(&use) &&
+         isa_and_nonnull<tensor::EmptyOp, linalg::FillOp>(
+             use.get().getDefiningOp());
+}
+
+struct HoistParameters : attn::impl::HoistParametersBase<HoistParameters> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    ParameterBuilder parameters(module);
+    for (auto func : llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
+      if (!func.isDeclaration() && !func->hasAttr(kKernelAttr))
+        hoistFrom(func, parameters);
+  }
+
+  static void hoistFrom(func::FuncOp func, ParameterBuilder &parameters) {
+    ConstantValues constants(func);
+    llvm::MapVector<Value, SmallVector<OpOperand *>> uses;
+    for (Operation &op : func.getBody().front()) {
+      if (op.getNumResults() > 0 && constants.contains(op.getResult(0)))
+        continue;
+      for (OpOperand &use : op.getOpOperands())
+        if (isa<RankedTensorType>(use.get().getType()) &&
+            constants.contains(use.get()) && !isDestination(use))
+          uses[use.get()].push_back(&use);
+    }
+    OpBuilder builder(func.getContext());
+    for (auto &[value, operands] : uses) {
+      builder.setInsertionPoint(operands.front()->getOwner());
+      auto get = GetParameterOp::create(
+          builder, value.getLoc(), value.getType(),
+          builder.getArrayAttr(parameters.get(value)), Value());
+      for (OpOperand *operand : operands)
+        operand->set(get.getResult());
+    }
+    eraseUnused(func);
+  }
+
+  static void eraseUnused(func::FuncOp func) {
+    for (Operation &op :
+         llvm::make_early_inc_range(llvm::reverse(func.getBody().front())))
+      if (isOpTriviallyDead(&op))
+        op.erase();
+  }
+};
+
+} // namespace
