@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Runs passes over attn IR, alone or in pipelines.
 
+#include "codegen/cpu/Passes.h"
 #include "dialect/AttnDialect.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
@@ -9,6 +10,8 @@
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   attn::registerAllDialects(registry);
+  attn::cpu::registerCpuDialects(registry);
+  attn::cpu::registerCpuPasses();
   mlir::registerTransformsPasses();
   attn::registerAllPasses();
   return mlir::asMainReturnCode(
