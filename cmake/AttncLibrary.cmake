@@ -22,6 +22,10 @@ if(ATTNC_SANITIZER)
   add_link_options(-fsanitize=${ATTNC_SANITIZER})
 endif()
 
+if(ATTNC_FUZZERS)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 # Flags for our own sources; MLIR's headers are system headers, so that its warnings stay its own.
 add_library(attnc_options INTERFACE)
 target_compile_options(attnc_options INTERFACE -Wall -Wextra -Wno-unused-parameter)
