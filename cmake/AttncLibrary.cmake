@@ -37,6 +37,12 @@ separate_arguments(attnc_llvm_definitions NATIVE_COMMAND ${LLVM_DEFINITIONS})
 target_compile_definitions(attnc_mlir INTERFACE ${attnc_llvm_definitions})
 target_link_libraries(attnc_mlir INTERFACE MLIR LLVM)
 
+# For libraries that need LLVM's support library (errors, JSON, files) but not MLIR.
+add_library(attnc_llvm INTERFACE)
+target_include_directories(attnc_llvm SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS})
+target_compile_definitions(attnc_llvm INTERFACE ${attnc_llvm_definitions})
+target_link_libraries(attnc_llvm INTERFACE LLVM)
+
 # attnc_library(NAME SOURCES... [DEPENDS target...] [MLIR])
 # A static library of one folder. MLIR adds MLIR, LLVM and the shared precompiled header.
 function(attnc_library name)
