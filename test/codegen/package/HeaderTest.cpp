@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// The C header of a model: its names, and that compilers accept it.
+
+#include "codegen/package/Header.h"
+#include "test/codegen/package/Temporary.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include <cstdlib>
+
+using namespace attn::package;
+using attn::test::TemporaryFolder;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+namespace {
+
+ModelInterface bert() {
+  ModelInterface model;
+  model.name = "bert-base.v2";
+  model.dims = {{"batch", 1, 64}, {"sequence", 1, 512}};
+  model.inputs = {{"input_ids", ATTN_I64, {-1, -2}, 30522},
+                  {"class", ATTN_F32, {-1, 4}},
+                  {"a.b", ATTN_F32, {2}},
+                  {"a/b", ATTN_F32, {}}};
+  model.outputs = {{"0*/evil", ATTN_F32, {-1, -2, 8}}};
+  return model;
+}
+
+/// Whether the compiler takes a file that includes the model's header twice and
+/// attn/attn.h, calls the model, and says nothing.
+bool compiles(const ModelInterface &model, llvm::StringRef language,
+              llvm::StringRef body) {
+  TemporaryFolder folder;
+  folder.write("model.h", makeHeader(model, /*hasWeights=*/true));
+  std::string source =
+      folder.write("main.c", ("#include \"model.h\"\n#include "
+                              "\"attn/attn.h\"\n#include \"model.h\"\n" +
+                              body)
+                                 .str());
+  std::string command =
+      (llvm::Twine(ATTNC_TEST_C_COMPILER) + " -x " + language +
+       " -pedantic -Wall -Wextra -Werror -fsyntax-only -I " +
+       ATTNC_TEST_INCLUDE + " " + source)
+          .str();
+  return std::system(command.c_str()) == 0;
+}
+
+TEST(Header, NamesBecomeIdentifiers) {
+  EXPECT_EQ(cIdentifier("pixel_values"), "pixel_values");
+  EXPECT_EQ(cIdentifier("encoder.0-x"), "encoder_0_x");
+  EXPECT_EQ(cIdentifier("0"), "x0");
+  EXPECT_EQ(cIdentifier("_x"), "x_x");
+  EXPECT_EQ(cIdentifier(""), "x");
+  EXPECT_EQ(cIdentifier("class"), "class_");
+  EXPECT_EQ(cIdentifier("int"), "int_");
+  EXPECT_EQ(cIdentifier("\xc3\xa9"), "x__");
+}
+
+TEST(Header, ModelNamesKeepAwayFromTheRuntimeAndLibc) {
+  EXPECT_EQ(modelIdentifier("vit"), "vit");
+  EXPECT_EQ(modelIdentifier("attn"), "model_attn");
+  EXPECT_EQ(modelIdentifier("attn_v1"), "model_attn_v1");
+  EXPECT_EQ(modelIdentifier("sem"), "model_sem");
+}
+
+TEST(Header, NamesThatCollideGetNumbers) {
+  CNames names = makeCNames(bert());
+  EXPECT_EQ(names.model, "bert_base_v2");
+  EXPECT_THAT(names.inputs, ElementsAre("input_ids", "class_", "a_b", "a_b_2"));
+}
+
+TEST(Header, StatesShapesTypesAndBounds) {
+  std::string text = makeHeader(bert(), /*hasWeights=*/true);
+  EXPECT_THAT(text, HasSubstr("int64_t sequence; /* in [1, 512] */"));
+  EXPECT_THAT(text, HasSubstr("[batch, sequence], every element in [0, 30522) "
+                              "*/\n  const int64_t *input_ids;"));
+  EXPECT_THAT(text, HasSubstr("'a/b': [] */\n  const float *a_b_2;"));
+  EXPECT_THAT(text, HasSubstr("[batch, sequence, 8] */\n  float *"));
+  EXPECT_THAT(text, Not(HasSubstr("@")));
+}
+
+constexpr llvm::StringLiteral callBert = R"(
+#include <stdio.h>
+int main(void) {
+  static int64_t ids[3];
+  static float rest[8], out[24];
+  attn_model *model;
+  attn_error error;
+  if (bert_base_v2_open("bert.weights", &model, &error) != ATTN_OK)
+    return puts(error.message);
+  bert_base_v2_dims dims = {1, 3};
+  bert_base_v2_inputs inputs = {ids, rest, rest, rest};
+  bert_base_v2_outputs outputs = {out};
+  attn_status status =
+      bert_base_v2_call(model, NULL, &dims, &inputs, &outputs, &error);
+  bert_base_v2_close(model);
+  puts(bert_base_v2_describe());
+  return (int)status;
+}
+)";
+
+TEST(Header, IsC99) { EXPECT_TRUE(compiles(bert(), "c -std=c99", callBert)); }
+
+TEST(Header, IsCxx11) {
+  EXPECT_TRUE(compiles(bert(), "c++ -std=c++11", callBert));
+}
+
+TEST(Header, ModelsWithoutDimensionsOrWeightsWork) {
+  ModelInterface model;
+  model.name = "fixed";
+  model.outputs = {{"y", ATTN_F32, {2}}};
+  EXPECT_TRUE(compiles(model, "c -std=c99", R"(
+attn_status call(attn_model *model, const fixed_outputs *outputs);
+attn_status call(attn_model *model, const fixed_outputs *outputs) {
+  return fixed_call(model, NULL, NULL, NULL, outputs, NULL);
+}
+)"));
+  EXPECT_THAT(makeHeader(model, /*hasWeights=*/false),
+              HasSubstr("It has no weights"));
+}
+
+} // namespace
