@@ -26,7 +26,7 @@ def Attn_Dialect : Dialect {
       dynamic dimensions.
     - `attn.kernel` (unit) marks a function that was outlined as one kernel;
       `attn.layout` on its arguments says how a parameter is stored.
-    - `attn.buffers`, `attn.buffer_bytes`, `attn.symbols`: the memory plan;
+    - `attn.buffers`, `attn.shapes`, `attn.buffer_bytes`, `attn.symbols`: the memory plan;
       see the pass `attn-plan-memory`.
     - `attn.offset` on a parameter and `attn.weights_bytes` on the module:
       see the pass `attn-place-parameters`.

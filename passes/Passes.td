@@ -109,7 +109,8 @@ def PlanMemory : Pass<"attn-plan-memory", "::mlir::ModuleOp"> {
     -1 - k the memory of the model's result k. Results share a buffer when their
     lifetimes are disjoint and one of their sizes dominates the other for all
     sizes of the dynamic dimensions. The sizes, in bytes, are in the function's
-    attribute `attn.buffer_bytes`, polynomials in its `attn.symbols`.
+    attribute `attn.buffer_bytes`, polynomials in its `attn.symbols`;
+    `attn.shapes` on a launch gives the sizes of its results.
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];

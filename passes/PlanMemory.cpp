@@ -58,7 +58,7 @@ private:
       return kernel;
     OpBuilder builder(type.getContext());
     Location loc = symbols.getOp()->getLoc();
-    kernel = func::FuncOp::create(loc, "copy_" + std::to_string(kernels.size()),
+    kernel = func::FuncOp::create(loc, "copy_" + std::to_string(kernels.size() - 1),
                                   builder.getFunctionType(type, type));
     kernel.setPrivate();
     kernel->setAttr(kKernelAttr, builder.getUnitAttr());
@@ -233,17 +233,6 @@ private:
   SmallVector<Buffer> buffers;
 };
 
-AffineExpr toAffine(const DimExpr &value, MLIRContext *context) {
-  AffineExpr sum = getAffineConstantExpr(0, context);
-  for (const auto &[monomial, coefficient] : value.terms()) {
-    AffineExpr product = getAffineConstantExpr(1, context);
-    for (unsigned symbol : monomial)
-      product = product * getAffineSymbolExpr(symbol, context);
-    sum = sum + product * coefficient;
-  }
-  return sum;
-}
-
 class Planner {
 public:
   Planner(func::FuncOp func, Copier &copier) : func(func), copier(copier) {}
@@ -272,6 +261,7 @@ public:
         }
         numbers.push_back(buffers.assign(*bytes, lifetimes.of(result)));
       }
+      annotateShapes(launch, *shapes);
       launch->setAttr(kBuffersAttr,
                       DenseI64ArrayAttr::get(func.getContext(), numbers));
     });
@@ -333,6 +323,21 @@ private:
     }
   }
 
+  /// Kernels are soon no longer functions on tensors that shapes could be
+  /// followed through.
+  static void annotateShapes(LaunchOp launch, const SymbolicShapes &shapes) {
+    MLIRContext *context = launch.getContext();
+    SmallVector<Attribute> maps;
+    for (Value result : launch.getOutputs()) {
+      SmallVector<AffineExpr> dims;
+      for (const DimExpr &dim : shapes.shapeOf(result))
+        dims.push_back(dim.toAffine(context));
+      maps.push_back(AffineMapAttr::get(
+          AffineMap::get(0, shapes.symbols().size(), dims, context)));
+    }
+    launch->setAttr(kShapesAttr, ArrayAttr::get(context, maps));
+  }
+
   void annotate(const SymbolicShapes &shapes, ArrayRef<Buffer> buffers) {
     MLIRContext *context = func.getContext();
     Builder builder(context);
@@ -340,7 +345,7 @@ private:
     for (const Buffer &buffer : buffers)
       bytes.push_back(AffineMapAttr::get(
           AffineMap::get(0, shapes.symbols().size(),
-                         toAffine(buffer.bytes, context))));
+                         buffer.bytes.toAffine(context))));
     func->setAttr(kBufferBytesAttr, builder.getArrayAttr(bytes));
     SmallVector<StringRef> names(shapes.symbols().begin(),
                                  shapes.symbols().end());

@@ -97,6 +97,36 @@ std::optional<int64_t> DimExpr::asConstant() const {
   return std::nullopt;
 }
 
+AffineExpr DimExpr::toAffine(MLIRContext *context) const {
+  AffineExpr sum = getAffineConstantExpr(0, context);
+  for (const auto &[monomial, coefficient] : coefficients) {
+    AffineExpr product = getAffineConstantExpr(1, context);
+    for (unsigned symbol : monomial)
+      product = product * getAffineSymbolExpr(symbol, context);
+    sum = sum + product * coefficient;
+  }
+  return sum;
+}
+
+std::optional<DimExpr> DimExpr::fromAffine(AffineExpr expr) {
+  if (auto value = dyn_cast<AffineConstantExpr>(expr))
+    return constant(value.getValue());
+  if (auto position = dyn_cast<AffineSymbolExpr>(expr))
+    return symbol(position.getPosition());
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary)
+    return std::nullopt;
+  std::optional<DimExpr> a = fromAffine(binary.getLHS());
+  std::optional<DimExpr> b = fromAffine(binary.getRHS());
+  if (!a || !b)
+    return std::nullopt;
+  if (binary.getKind() == AffineExprKind::Add)
+    return add(*a, *b);
+  if (binary.getKind() == AffineExprKind::Mul)
+    return multiply(*a, *b);
+  return std::nullopt;
+}
+
 std::string DimExpr::str(ArrayRef<std::string> symbols) const {
   std::string text;
   llvm::raw_string_ostream out(text);
@@ -368,6 +398,8 @@ SymbolicShapes::resultShape(Operation *op, OpResult result) {
 
 LogicalResult SymbolicShapes::visitLaunch(Operation *op) {
   auto launch = cast<LaunchOp>(op);
+  if (auto planned = op->getAttrOfType<ArrayAttr>(kShapesAttr))
+    return readPlannedShapes(launch, planned);
   auto kernel = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
       op, launch.getKernelAttr());
   if (!kernel || kernel.getNumArguments() != launch.getInputs().size())
@@ -381,5 +413,22 @@ LogicalResult SymbolicShapes::visitLaunch(Operation *op) {
   for (auto [result, value] :
        llvm::zip_equal(launch.getOutputs(), terminator->getOperands()))
     shapes[result] = SmallVector<DimExpr>(shapeOf(value));
+  return success();
+}
+
+LogicalResult SymbolicShapes::readPlannedShapes(Operation *op,
+                                                ArrayAttr planned) {
+  for (auto [result, map] : llvm::zip(
+           op->getResults(), planned.getAsRange<AffineMapAttr>())) {
+    SmallVector<DimExpr> shape;
+    for (AffineExpr expr : map.getValue().getResults()) {
+      std::optional<DimExpr> dim = DimExpr::fromAffine(expr);
+      if (!dim)
+        return op->emitError("expects '")
+               << kShapesAttr << "' to hold polynomials";
+      shape.push_back(*dim);
+    }
+    shapes[result] = std::move(shape);
+  }
   return success();
 }

@@ -5,6 +5,7 @@
 #define ATTN_PASSES_SYMBOLICSHAPES_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/AffineExpr.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/SmallVector.h"
@@ -38,6 +39,11 @@ public:
   /// True if this is at least `other` whenever every symbol is at least 0:
   /// each coefficient is.
   bool dominates(const DimExpr &other) const;
+
+  /// The same polynomial as an affine expression over symbols, and back; null
+  /// where a coefficient overflows or the expression is no polynomial.
+  mlir::AffineExpr toAffine(mlir::MLIRContext *context) const;
+  static std::optional<DimExpr> fromAffine(mlir::AffineExpr expr);
 
   std::optional<int64_t> asConstant() const;
   /// Non-zero terms, in a fixed order.
@@ -79,6 +85,8 @@ private:
   mlir::FailureOr<DimExpr> size(mlir::Operation *op, mlir::OpFoldResult value);
   mlir::LogicalResult bindArguments(mlir::func::FuncOp func);
   mlir::LogicalResult visitLaunch(mlir::Operation *op);
+  mlir::LogicalResult readPlannedShapes(mlir::Operation *op,
+                                        mlir::ArrayAttr planned);
   unsigned symbolNamed(llvm::StringRef name);
 
   std::vector<std::string> names;

@@ -217,6 +217,7 @@ void attn::cpu::registerLowerTilesPass() { PassRegistration<LowerTiles>(); }
 void attn::cpu::registerCpuPasses() {
   registerScheduleKernelsPass();
   registerLowerTilesPass();
+  registerLowerModelPass();
 }
 
 void attn::cpu::registerCpuDialects(DialectRegistry &registry) {

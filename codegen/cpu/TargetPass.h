@@ -42,6 +42,7 @@ struct TargetPass
 
 void registerScheduleKernelsPass();
 void registerLowerTilesPass();
+void registerLowerModelPass();
 
 } // namespace attn::cpu
 

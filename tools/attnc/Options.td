@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Subcommands and options of attnc.
+
+include "llvm/Option/OptParser.td"
+
+def compile : SubCommand<"compile", "Compile a model to a library, a C header and a weights file",
+  "attnc compile MODEL -o DIR [options]\n"
+  "  attnc compile vit-base/ -o build\n"
+  "  attnc compile vit.attn --config config.json --weights model.safetensors -o build --emit shared">;
+def run : SubCommand<"run", "Run a model, or a library compiled from one",
+  "attnc run MODEL --inputs FILE --outputs FILE [options]\n"
+  "  attnc run bert/ --inputs in.safetensors --outputs out.safetensors\n"
+  "  attnc run vit/ --image cat.png">;
+def verify : SubCommand<"verify", "Compare a compiled model with the f64 reference, layer by layer",
+  "attnc verify MODEL [options]\n"
+  "  attnc verify vit/\n"
+  "  attnc verify bert/ --inputs in.safetensors">;
+def bench : SubCommand<"bench", "Measure a compiled model",
+  "attnc bench MODEL [options]\n"
+  "  attnc bench vit/ --batch 1 --threads 2\n"
+  "  attnc bench bert/ --dim sequence=128 --by-kernel">;
+def inspect : SubCommand<"inspect", "Show what a model is made of and what it costs",
+  "attnc inspect MODEL [options]\n"
+  "  attnc inspect vit/\n"
+  "  attnc inspect build/vit.weights --check">;
+def completion : SubCommand<"completion", "Print a completion script for bash",
+  "attnc completion\n"
+  "  source <(attnc completion)">;
+
+defvar building = [compile, run, verify, bench, inspect];
+defvar running = [run, verify, bench];
+defvar all = [compile, run, verify, bench, inspect, completion];
+
+class ValueOption<string name, list<SubCommand> commands, string metaVar, string help>
+    : Separate<["--"], name, commands>, HelpText<help>, MetaVarName<metaVar>;
+class EqualsOf<Separate option, string name, list<SubCommand> commands>
+    : Joined<["--"], name # "=", commands>, Alias<option>;
+
+multiclass Value<string name, list<SubCommand> commands, string metaVar, string help> {
+  def NAME : ValueOption<name, commands, metaVar, help>;
+  def NAME # _eq : Joined<["--"], name # "=", commands>, Alias<!cast<Separate>(NAME)>;
+}
+
+def help : Flag<["--"], "help", all>, HelpText<"Show this help">;
+def h : Flag<["-"], "h", all>, Alias<help>;
+def version : Flag<["--"], "version">, HelpText<"Show the version">;
+
+// Where the model comes from.
+defm config : Value<"config", building, "FILE", "config.json for a .attn description">;
+defm weights : Value<"weights", building, "PATH", "Weights for a .attn description: a .safetensors file or a directory">;
+defm entry : Value<"entry", building, "NAME", "Which model of a description, instead of the one config.json names">;
+defm dim : Value<"dim", building, "NAME=VALUE", "Fix a dynamic dimension when compiling; run, verify and bench: its size">;
+defm without : Value<"without", building, "INPUT", "Leave out an optional input; its default is used">;
+
+// What is generated.
+defm target : Value<"target", building, "NAME", "Instruction sets to generate code for, separated by commas; default: native">;
+def o : Separate<["-"], "o", [compile]>, HelpText<"Directory for the generated files">, MetaVarName<"DIR">;
+defm name : Value<"name", [compile], "NAME", "Name of the library and prefix of its functions">;
+defm emit : Value<"emit", [compile], "KIND", "static (default), shared, object, ir or asm">;
+defm dump_after : Value<"dump-after", [compile], "STAGE", "Print the IR after frontend, fuse, outline, plan, tiles or llvm, and stop">;
+def explain : Flag<["--"], "explain", [compile]>, HelpText<"Tell for each operation whether it was fused and why, its kernel, tile and predicted cost">;
+
+// Running.
+defm inputs : Value<"inputs", [run, verify, bench], "FILE", "A .safetensors file, or NAME=FILE.npy; may be given several times">;
+defm outputs : Value<"outputs", [run], "FILE", "Where to write the outputs: a .safetensors file, or NAME=FILE.npy">;
+defm image : Value<"image", [run], "FILE", "A PNG or JPEG picture to classify; may be given several times">;
+defm top : Value<"top", [run], "N", "How many labels to show for a picture; default 5">;
+defm threads : Value<"threads", running, "N", "Threads; default: one for each core">;
+defm batch : Value<"batch", [verify, bench], "N", "Shorthand for --dim batch=N">;
+defm seed : Value<"seed", [verify, bench], "N", "Seed of random inputs">;
+defm repeat : Value<"repeat", [bench], "N", "Timed runs; default: as many as take two seconds">;
+def by_kernel : Flag<["--"], "by-kernel", [bench]>, HelpText<"Time each kernel">;
+def check : Flag<["--"], "check", [inspect]>, HelpText<"Check the contents of a weights file against its checksums">;
+def json : Flag<["--"], "json", [run, verify, bench, inspect]>, HelpText<"Print for programs">;
