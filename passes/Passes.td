@@ -56,6 +56,38 @@ def FuseProjections : Pass<"attn-fuse-projections", "::mlir::func::FuncOp"> {
   }];
 }
 
+def RaiseAttention : Pass<"attn-raise-attention", "::mlir::func::FuncOp"> {
+  let summary = "matmul(softmax(f(matmul(q, k^T), c)), v) => attention(q, k, v){score = f(dot, c)}";
+  let description = [{
+    `matmul(g(softmax(f(matmul(q, k^T), c)), c), v)`
+    `=> attention(q, k, v){score = f(dot, c); keep; weight = g}`
+
+    f and g are whatever elementwise ops stand there: scales, biases, masks,
+    caps. Their scalar bodies become the regions, what else they read becomes
+    captures, read at the coordinates that the maps, reshapes and transposes in
+    between give. Ramps, conditions and tensors over rows and columns that are
+    made of smaller ones are computed in the region, so that no tensor of that
+    size is in memory. Matched besides:
+
+    - constant factors on q, k or the score, any number of them, become one;
+    - a key that is transposed, in one step with its heads or through a
+      reshape that joins them, and a transposed value;
+    - heads of k and v that a broadcast and a reshape repeat: grouped queries;
+    - operands of rank 2 and 3: one head; of rank 3 with batch and heads
+      joined by reshapes: the heads.
+
+    Minus infinity put where a condition holds becomes `keep`: such a key has
+    weight 0. The one difference is a row that keeps nothing, NaN in the graph and
+    zeros in `attn.attention`; the guard `isnan(p) ? 0 : p` that exporters write
+    against it is dropped. A finite fill, -1e6 or the lowest float, keeps its own
+    meaning, uniform rows included, and stays in the score.
+
+    Declined, with a remark: scores or weights that something else reads too,
+    a score made of several products or of scores at other places, a softmax along
+    another dimension, more than four dimensions, dynamic heads or widths.
+  }];
+}
+
 def HoistParameters : Pass<"attn-hoist-parameters", "::mlir::ModuleOp"> {
   let summary = "f(weights) => get_parameter [@p], @p = f(weights)";
   let description = [{

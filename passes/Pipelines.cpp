@@ -14,6 +14,8 @@ void attn::buildFusionPipeline(OpPassManager &manager) {
   OpPassManager &model = manager.nest<func::FuncOp>();
   model.addPass(createCanonicalizerPass());
   model.addPass(createCSEPass());
+  model.addPass(createRaiseAttention());
+  model.addPass(createCanonicalizerPass());
   model.addPass(createFuseProjections());
   model.addPass(createFuseEpilogue());
   model.addPass(createFusePrologue());

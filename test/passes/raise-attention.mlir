@@ -1,0 +1,345 @@
+// RUN: attn-opt %s --split-input-file --attn-raise-attention --remarks-filter=attn-.* --verify-diagnostics | FileCheck %s
+
+#id = affine_map<(b, h, i, j) -> (b, h, i, j)>
+#padding = affine_map<(b, h, i, j) -> (b, 0, 0, j)>
+
+// A key transposed by an op of its own, a score divided by sqrt(d), an additive
+// mask over keys.
+// CHECK-LABEL: func @encoder
+// CHECK-SAME: %[[Q:.*]]: tensor<?x4x?x16xf32>, %[[K:.*]]: tensor<?x4x?x16xf32>, %[[V:.*]]: tensor<?x4x?x16xf32>, %[[MASK:.*]]: tensor<?x1x1x?xf32>
+func.func @encoder(%q: tensor<?x4x?x16xf32>, %k: tensor<?x4x?x16xf32>, %v: tensor<?x4x?x16xf32>,
+                   %mask: tensor<?x1x1x?xf32>, %kt: tensor<?x4x16x?xf32>, %e: tensor<?x4x?x?xf32>)
+    -> tensor<?x4x?x16xf32> {
+  // CHECK: %[[O:.*]] = attn.attention queries(%[[Q]] : tensor<?x4x?x16xf32>) keys(%[[K]] : tensor<?x4x?x16xf32>)
+  // CHECK-SAME: value(%[[V]] : tensor<?x4x?x16xf32>) captures(%[[MASK]] : tensor<?x1x1x?xf32>) score
+  // CHECK-NEXT: ^bb0(%[[QI:.*]]: tensor<16xf32>, %[[KJ:.*]]: tensor<16xf32>, %[[B:.*]]: index, %{{.*}}: index, %{{.*}}: index, %[[J:.*]]: index, %{{.*}}: index, %{{.*}}: index, %[[C:.*]]: tensor<?x1x1x?xf32>)
+  // CHECK-DAG: %[[ZERO:.*]] = arith.constant 0 : index
+  // CHECK-DAG: %[[DOT:.*]] = attn.dot %[[QI]], %[[KJ]]
+  // CHECK-DAG: %[[SCALE:.*]] = arith.constant 2.500000e-01 : f32
+  // CHECK: %[[S:.*]] = arith.mulf %[[DOT]], %[[SCALE]]
+  // CHECK: %[[M:.*]] = tensor.extract %[[C]][%[[B]], %[[ZERO]], %[[ZERO]], %[[J]]]
+  // CHECK: %[[SUM:.*]] = arith.addf %[[S]], %[[M]]
+  // CHECK: attn.yield %[[SUM]]
+  // CHECK-NOT: keep
+  // CHECK-NOT: attn.softmax
+  // CHECK: return %[[O]]
+  %four = arith.constant 4.0 : f32
+  %t = linalg.transpose ins(%k : tensor<?x4x?x16xf32>) outs(%kt : tensor<?x4x16x?xf32>) permutation = [0, 1, 3, 2]
+  %s = attn.matmul %q, %t : tensor<?x4x?x16xf32>, tensor<?x4x16x?xf32> -> tensor<?x4x?x?xf32>
+  %d = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%s : tensor<?x4x?x?xf32>) outs(%e : tensor<?x4x?x?xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      %0 = arith.divf %a, %four : f32
+      linalg.yield %0 : f32
+  } -> tensor<?x4x?x?xf32>
+  %m = linalg.generic {indexing_maps = [#id, #padding, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%d, %mask : tensor<?x4x?x?xf32>, tensor<?x1x1x?xf32>) outs(%e : tensor<?x4x?x?xf32>) {
+    ^bb0(%a: f32, %c: f32, %o: f32):
+      %0 = arith.addf %a, %c : f32
+      linalg.yield %0 : f32
+  } -> tensor<?x4x?x?xf32>
+  %p = attn.softmax %m axis 3 : tensor<?x4x?x?xf32>
+  // expected-remark @below {{[Passed] attn.attention | Category:attn-raise-attention | Remark="raised from a product, a softmax and a product"}}
+  %y = attn.matmul %p, %v : tensor<?x4x?x?xf32>, tensor<?x4x?x16xf32> -> tensor<?x4x?x16xf32>
+  return %y : tensor<?x4x?x16xf32>
+}
+
+// -----
+
+#id = affine_map<(b, h, i, j) -> (b, h, i, j)>
+
+// sqrt(scale) on query and key each, the key's heads and the swap moved in one
+// transpose: what torch's exporter makes of scaled_dot_product_attention.
+// CHECK-LABEL: func @scaled_operands
+// CHECK-SAME: %[[Q:.*]]: tensor<2x4x8x16xf32>, %[[K:.*]]: tensor<2x8x4x16xf32>
+// CHECK: %[[KH:.*]] = linalg.transpose ins(%[[K]] : tensor<2x8x4x16xf32>) outs(%{{.*}} : tensor<2x4x8x16xf32>) permutation = [0, 2, 1, 3]
+// CHECK: attn.attention queries(%[[Q]] : tensor<2x4x8x16xf32>) keys(%[[KH]] : tensor<2x4x8x16xf32>)
+// CHECK: %[[DOT:.*]] = attn.dot
+// CHECK: %[[SCALE:.*]] = arith.constant 2.500000e-01 : f32
+// CHECK: %[[S:.*]] = arith.mulf %[[DOT]], %[[SCALE]]
+// CHECK: attn.yield %[[S]]
+func.func @scaled_operands(%q: tensor<2x4x8x16xf32>, %k: tensor<2x8x4x16xf32>, %v: tensor<2x4x8x16xf32>)
+    -> tensor<2x4x8x16xf32> {
+  %half = arith.constant dense<5.0e-1> : tensor<f32>
+  %eq = tensor.empty() : tensor<2x4x8x16xf32>
+  %ek = tensor.empty() : tensor<2x4x16x8xf32>
+  %qs = linalg.generic {indexing_maps = [#id, affine_map<(b, h, i, j) -> ()>, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%q, %half : tensor<2x4x8x16xf32>, tensor<f32>) outs(%eq : tensor<2x4x8x16xf32>) {
+    ^bb0(%a: f32, %c: f32, %o: f32):
+      %0 = arith.mulf %a, %c : f32
+      linalg.yield %0 : f32
+  } -> tensor<2x4x8x16xf32>
+  %t = linalg.transpose ins(%k : tensor<2x8x4x16xf32>) outs(%ek : tensor<2x4x16x8xf32>) permutation = [0, 2, 3, 1]
+  %ks = linalg.generic {indexing_maps = [#id, affine_map<(b, h, i, j) -> ()>, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%t, %half : tensor<2x4x16x8xf32>, tensor<f32>) outs(%ek : tensor<2x4x16x8xf32>) {
+    ^bb0(%a: f32, %c: f32, %o: f32):
+      %0 = arith.mulf %c, %a : f32
+      linalg.yield %0 : f32
+  } -> tensor<2x4x16x8xf32>
+  %s = attn.matmul %qs, %ks : tensor<2x4x8x16xf32>, tensor<2x4x16x8xf32> -> tensor<2x4x8x8xf32>
+  %p = attn.softmax %s axis 3 : tensor<2x4x8x8xf32>
+  // expected-remark @below {{[Passed] attn.attention}}
+  %y = attn.matmul %p, %v : tensor<2x4x8x8xf32>, tensor<2x4x8x16xf32> -> tensor<2x4x8x16xf32>
+  return %y : tensor<2x4x8x16xf32>
+}
+
+// -----
+
+#id = affine_map<(b, h, i, j) -> (b, h, i, j)>
+#pairs = affine_map<(b, h, i, j) -> (i, j)>
+#id2 = affine_map<(i, j) -> (i, j)>
+
+// A causal mask compared from ramps, minus infinity where it is false, and the
+// guard against rows that keep nothing.
+// CHECK-LABEL: func @causal
+// CHECK-NOT: linalg.generic
+// CHECK: attn.attention
+// CHECK: ^bb0
+// CHECK: %[[DOT:.*]] = attn.dot
+// CHECK: attn.yield %[[DOT]]
+// CHECK: keep
+// CHECK: ^bb0(%{{.*}}: tensor<16xf32>, %{{.*}}: tensor<16xf32>, %{{.*}}: index, %{{.*}}: index, %[[I:.*]]: index, %[[J:.*]]: index, %{{.*}}: index, %{{.*}}: index)
+// CHECK: %[[LE:.*]] = arith.cmpi sle, %[[J]], %[[I]]
+// CHECK: attn.yield %[[LE]]
+// CHECK-NOT: weight
+// CHECK: return
+func.func @causal(%q: tensor<?x4x?x16xf32>, %k: tensor<?x4x?x16xf32>, %v: tensor<?x4x?x16xf32>,
+                  %e: tensor<?x4x?x?xf32>, %em: tensor<?x?xi1>) -> tensor<?x4x?x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %ninf = arith.constant 0xFF800000 : f32
+  %s = attn.matmul %q, %k transpose_b : tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32> -> tensor<?x4x?x?xf32>
+  %c = linalg.generic {indexing_maps = [#id2], iterator_types = ["parallel", "parallel"]} outs(%em : tensor<?x?xi1>) {
+    ^bb0(%o: i1):
+      %i = linalg.index 0 : index
+      %j = linalg.index 1 : index
+      %0 = arith.cmpi sle, %j, %i : index
+      linalg.yield %0 : i1
+  } -> tensor<?x?xi1>
+  %m = linalg.generic {indexing_maps = [#id, #pairs, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%s, %c : tensor<?x4x?x?xf32>, tensor<?x?xi1>) outs(%e : tensor<?x4x?x?xf32>) {
+    ^bb0(%a: f32, %keep: i1, %o: f32):
+      %0 = arith.select %keep, %zero, %ninf : f32
+      %1 = arith.addf %a, %0 : f32
+      linalg.yield %1 : f32
+  } -> tensor<?x4x?x?xf32>
+  %p = attn.softmax %m axis 3 : tensor<?x4x?x?xf32>
+  %g = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%p : tensor<?x4x?x?xf32>) outs(%e : tensor<?x4x?x?xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      %0 = arith.cmpf uno, %a, %a : f32
+      %1 = arith.select %0, %zero, %a : f32
+      linalg.yield %1 : f32
+  } -> tensor<?x4x?x?xf32>
+  // expected-remark @below {{[Passed] attn.attention}}
+  %y = attn.matmul %g, %v : tensor<?x4x?x?xf32>, tensor<?x4x?x16xf32> -> tensor<?x4x?x16xf32>
+  return %y : tensor<?x4x?x16xf32>
+}
+
+// -----
+
+#id = affine_map<(b, h, i, j) -> (b, h, i, j)>
+#keys = affine_map<(b, h, i, j) -> (b, j)>
+
+// A finite fill stays in the score: a row that is all padding is uniform. The
+// scale that follows the mask applies to the fill as well.
+// CHECK-LABEL: func @finite_fill
+// CHECK-SAME: %[[VALID:[a-z0-9]*]]: tensor<2x8xi64>
+// CHECK: attn.attention {{.*}} captures(%[[VALID]] : tensor<2x8xi64>)
+// CHECK: %[[DOT:.*]] = attn.dot
+// CHECK: %[[X:.*]] = tensor.extract
+// CHECK: %[[C:.*]] = arith.cmpi ne, %[[X]]
+// CHECK: %[[SEL:.*]] = arith.select %[[C]], %[[DOT]], %[[FILL:.*]] : f32
+// CHECK: %[[S:.*]] = arith.mulf %[[SEL]]
+// CHECK: attn.yield %[[S]]
+// CHECK-NOT: keep
+func.func @finite_fill(%q: tensor<2x4x8x16xf32>, %k: tensor<2x4x8x16xf32>, %v: tensor<2x4x8x16xf32>,
+                       %valid: tensor<2x8xi64>) -> tensor<2x4x8x16xf32> {
+  %zero = arith.constant 0 : i64
+  %fill = arith.constant -1.0e6 : f32
+  %scale = arith.constant 2.5e-1 : f32
+  %e = tensor.empty() : tensor<2x4x8x8xf32>
+  %s = attn.matmul %q, %k transpose_b : tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32> -> tensor<2x4x8x8xf32>
+  %m = linalg.generic {indexing_maps = [#id, #keys, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%s, %valid : tensor<2x4x8x8xf32>, tensor<2x8xi64>) outs(%e : tensor<2x4x8x8xf32>) {
+    ^bb0(%a: f32, %x: i64, %o: f32):
+      %0 = arith.cmpi ne, %x, %zero : i64
+      %1 = arith.select %0, %a, %fill : f32
+      %2 = arith.mulf %1, %scale : f32
+      linalg.yield %2 : f32
+  } -> tensor<2x4x8x8xf32>
+  %p = attn.softmax %m axis 3 : tensor<2x4x8x8xf32>
+  // expected-remark @below {{[Passed] attn.attention}}
+  %y = attn.matmul %p, %v : tensor<2x4x8x8xf32>, tensor<2x4x8x16xf32> -> tensor<2x4x8x16xf32>
+  return %y : tensor<2x4x8x16xf32>
+}
+
+// -----
+
+#id = affine_map<(b, h, i, j) -> (b, h, i, j)>
+#id3 = affine_map<(h, i, j) -> (h, i, j)>
+
+// Several masks: padding filled with minus infinity, and a bias for each head
+// that grows with distance and is computed, not stored.
+// CHECK-LABEL: func @padding_and_slopes
+// CHECK-SAME: %[[VALID:[a-z0-9]*]]: tensor<2x8xi64>, %[[SLOPE:[a-z0-9]*]]: tensor<4xf32>
+// CHECK: attn.attention {{.*}} captures(
+// CHECK: ^bb0(%{{.*}}, %{{.*}}, %[[B:.*]]: index, %[[H:.*]]: index, %[[I:.*]]: index, %[[J:.*]]: index, %{{.*}}: index, %{{.*}}: index, %[[VA:.*]]: tensor<2x8xi64>, %[[SL:.*]]: tensor<4xf32>)
+// CHECK: %[[SH:.*]] = tensor.extract %[[SL]][%[[H]]]
+// CHECK: %[[D:.*]] = arith.subi %[[J]], %[[I]]
+// CHECK: attn.yield
+// CHECK: keep
+// CHECK: ^bb0(%{{.*}}, %{{.*}}, %[[B2:.*]]: index, %{{.*}}: index, %{{.*}}: index, %[[J2:.*]]: index, %{{.*}}: index, %{{.*}}: index, %[[VA2:.*]]: tensor<2x8xi64>, %{{.*}}: tensor<4xf32>)
+// CHECK: %[[X:.*]] = tensor.extract %[[VA2]][%[[B2]], %[[J2]]]
+// CHECK: %[[PAD:.*]] = arith.cmpi eq, %[[X]]
+// CHECK: %[[KEEP:.*]] = arith.xori %[[PAD]]
+// CHECK: attn.yield %[[KEEP]]
+func.func @padding_and_slopes(%q: tensor<2x4x8x16xf32>, %k: tensor<2x4x8x16xf32>, %v: tensor<2x4x8x16xf32>,
+                              %valid: tensor<2x8xi64>, %slope: tensor<4xf32>) -> tensor<2x4x8x16xf32> {
+  %zero = arith.constant 0 : i64
+  %ninf = arith.constant 0xFF800000 : f32
+  %e = tensor.empty() : tensor<2x4x8x8xf32>
+  %eb = tensor.empty() : tensor<4x8x8xf32>
+  %s = attn.matmul %q, %k transpose_b : tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32> -> tensor<2x4x8x8xf32>
+  %valid4 = tensor.expand_shape %valid [[0], [1, 2, 3]] output_shape [2, 1, 1, 8] : tensor<2x8xi64> into tensor<2x1x1x8xi64>
+  %m = linalg.generic {indexing_maps = [#id, affine_map<(b, h, i, j) -> (b, 0, 0, j)>, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%s, %valid4 : tensor<2x4x8x8xf32>, tensor<2x1x1x8xi64>) outs(%e : tensor<2x4x8x8xf32>) {
+    ^bb0(%a: f32, %x: i64, %o: f32):
+      %0 = arith.cmpi eq, %x, %zero : i64
+      %1 = arith.select %0, %ninf, %a : f32
+      linalg.yield %1 : f32
+  } -> tensor<2x4x8x8xf32>
+  %bias = linalg.generic {indexing_maps = [affine_map<(h, i, j) -> (h)>, #id3], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%slope : tensor<4xf32>) outs(%eb : tensor<4x8x8xf32>) {
+    ^bb0(%sl: f32, %o: f32):
+      %i = linalg.index 1 : index
+      %j = linalg.index 2 : index
+      %0 = arith.subi %j, %i : index
+      %1 = arith.index_cast %0 : index to i64
+      %2 = arith.sitofp %1 : i64 to f32
+      %3 = arith.mulf %2, %sl : f32
+      linalg.yield %3 : f32
+  } -> tensor<4x8x8xf32>
+  %n = linalg.generic {indexing_maps = [#id, affine_map<(b, h, i, j) -> (h, i, j)>, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%m, %bias : tensor<2x4x8x8xf32>, tensor<4x8x8xf32>) outs(%e : tensor<2x4x8x8xf32>) {
+    ^bb0(%a: f32, %x: f32, %o: f32):
+      %0 = arith.addf %a, %x : f32
+      linalg.yield %0 : f32
+  } -> tensor<2x4x8x8xf32>
+  %p = attn.softmax %n axis 3 : tensor<2x4x8x8xf32>
+  // expected-remark @below {{[Passed] attn.attention}}
+  %y = attn.matmul %p, %v : tensor<2x4x8x8xf32>, tensor<2x4x8x16xf32> -> tensor<2x4x8x16xf32>
+  return %y : tensor<2x4x8x16xf32>
+}
+
+// -----
+
+// Keys and values repeated for grouped queries.
+// CHECK-LABEL: func @grouped_heads
+// CHECK-SAME: %[[Q:.*]]: tensor<?x4x?x16xf32>, %[[K:.*]]: tensor<?x2x?x16xf32>, %[[V:.*]]: tensor<?x2x?x16xf32>
+// CHECK: attn.attention queries(%[[Q]] : tensor<?x4x?x16xf32>) keys(%[[K]] : tensor<?x2x?x16xf32>) value(%[[V]] : tensor<?x2x?x16xf32>)
+// CHECK: -> tensor<?x4x?x16xf32>
+func.func @grouped_heads(%q: tensor<?x4x?x16xf32>, %k: tensor<?x2x?x16xf32>, %v: tensor<?x2x?x16xf32>,
+                         %e: tensor<?x2x2x?x16xf32>) -> tensor<?x4x?x16xf32> {
+  %kr = linalg.generic {indexing_maps = [affine_map<(b, g, r, n, d) -> (b, g, n, d)>, affine_map<(b, g, r, n, d) -> (b, g, r, n, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel"]}
+      ins(%k : tensor<?x2x?x16xf32>) outs(%e : tensor<?x2x2x?x16xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      linalg.yield %a : f32
+  } -> tensor<?x2x2x?x16xf32>
+  %k4 = tensor.collapse_shape %kr [[0], [1, 2], [3], [4]] : tensor<?x2x2x?x16xf32> into tensor<?x4x?x16xf32>
+  %vr = linalg.generic {indexing_maps = [affine_map<(b, g, r, n, d) -> (b, g, n, d)>, affine_map<(b, g, r, n, d) -> (b, g, r, n, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel"]}
+      ins(%v : tensor<?x2x?x16xf32>) outs(%e : tensor<?x2x2x?x16xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      linalg.yield %a : f32
+  } -> tensor<?x2x2x?x16xf32>
+  %v4 = tensor.collapse_shape %vr [[0], [1, 2], [3], [4]] : tensor<?x2x2x?x16xf32> into tensor<?x4x?x16xf32>
+  %s = attn.matmul %q, %k4 transpose_b : tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32> -> tensor<?x4x?x?xf32>
+  %p = attn.softmax %s axis 3 : tensor<?x4x?x?xf32>
+  // expected-remark @below {{[Passed] attn.attention}}
+  %y = attn.matmul %p, %v4 : tensor<?x4x?x?xf32>, tensor<?x4x?x16xf32> -> tensor<?x4x?x16xf32>
+  return %y : tensor<?x4x?x16xf32>
+}
+
+// -----
+
+// One head without a dimension for it.
+// CHECK-LABEL: func @one_head
+// CHECK-SAME: %[[Q:[a-z0-9]*]]: tensor<?x?x16xf32>, %{{.*}}: tensor<?x?x16xf32>, %{{.*}}: tensor<?x?x16xf32>
+// CHECK: %[[QH:.*]] = tensor.expand_shape %[[Q]] {{\[\[}}0, 1], [2], [3]] output_shape [%{{.*}}, 1, %{{.*}}, 16]
+// CHECK: %[[O:.*]] = attn.attention queries(%[[QH]] : tensor<?x1x?x16xf32>)
+// CHECK: %[[Y:.*]] = tensor.collapse_shape %[[O]] {{\[\[}}0, 1], [2], [3]]
+// CHECK: return %[[Y]]
+func.func @one_head(%q: tensor<?x?x16xf32>, %k: tensor<?x?x16xf32>, %v: tensor<?x?x16xf32>) -> tensor<?x?x16xf32> {
+  %s = attn.matmul %q, %k transpose_b : tensor<?x?x16xf32>, tensor<?x?x16xf32> -> tensor<?x?x?xf32>
+  %p = attn.softmax %s axis 2 : tensor<?x?x?xf32>
+  // expected-remark @below {{[Passed] attn.attention}}
+  %y = attn.matmul %p, %v : tensor<?x?x?xf32>, tensor<?x?x16xf32> -> tensor<?x?x16xf32>
+  return %y : tensor<?x?x16xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func @weights_returned
+// CHECK-NOT: attn.attention
+func.func @weights_returned(%q: tensor<2x4x8x16xf32>, %v: tensor<2x4x8x16xf32>)
+    -> (tensor<2x4x8x16xf32>, tensor<2x4x8x8xf32>) {
+  %s = attn.matmul %q, %v transpose_b : tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32> -> tensor<2x4x8x8xf32>
+  %p = attn.softmax %s axis 3 : tensor<2x4x8x8xf32>
+  // expected-remark @below {{[Missed] attn.matmul | Category:attn-raise-attention | Reason="its weights are also read by func.return"}}
+  %y = attn.matmul %p, %v : tensor<2x4x8x8xf32>, tensor<2x4x8x16xf32> -> tensor<2x4x8x16xf32>
+  return %y, %p : tensor<2x4x8x16xf32>, tensor<2x4x8x8xf32>
+}
+
+// -----
+
+#id = affine_map<(b, h, i, j) -> (b, h, i, j)>
+
+// CHECK-LABEL: func @two_products
+// CHECK-NOT: attn.attention
+func.func @two_products(%q: tensor<2x4x8x16xf32>, %k: tensor<2x4x8x16xf32>, %v: tensor<2x4x8x16xf32>) -> tensor<2x4x8x16xf32> {
+  %e = tensor.empty() : tensor<2x4x8x8xf32>
+  %s = attn.matmul %q, %k transpose_b : tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32> -> tensor<2x4x8x8xf32>
+  %r = attn.matmul %q, %v transpose_b : tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32> -> tensor<2x4x8x8xf32>
+  %m = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%s, %r : tensor<2x4x8x8xf32>, tensor<2x4x8x8xf32>) outs(%e : tensor<2x4x8x8xf32>) {
+    ^bb0(%a: f32, %b: f32, %o: f32):
+      %0 = arith.addf %a, %b : f32
+      linalg.yield %0 : f32
+  } -> tensor<2x4x8x8xf32>
+  %p = attn.softmax %m axis 3 : tensor<2x4x8x8xf32>
+  // expected-remark @below {{Reason="its scores are made of several products"}}
+  %y = attn.matmul %p, %v : tensor<2x4x8x8xf32>, tensor<2x4x8x16xf32> -> tensor<2x4x8x16xf32>
+  return %y : tensor<2x4x8x16xf32>
+}
+
+// -----
+
+#id = affine_map<(b, h, i, j) -> (b, h, i, j)>
+
+// CHECK-LABEL: func @other_places
+// CHECK-NOT: attn.attention
+func.func @other_places(%q: tensor<2x4x8x16xf32>, %v: tensor<2x4x8x16xf32>) -> tensor<2x4x8x16xf32> {
+  %e = tensor.empty() : tensor<2x4x8x8xf32>
+  %s = attn.matmul %q, %v transpose_b : tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32> -> tensor<2x4x8x8xf32>
+  %m = linalg.generic {indexing_maps = [#id, affine_map<(b, h, i, j) -> (b, h, j, i)>, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%s, %s : tensor<2x4x8x8xf32>, tensor<2x4x8x8xf32>) outs(%e : tensor<2x4x8x8xf32>) {
+    ^bb0(%a: f32, %b: f32, %o: f32):
+      %0 = arith.addf %a, %b : f32
+      linalg.yield %0 : f32
+  } -> tensor<2x4x8x8xf32>
+  %p = attn.softmax %m axis 3 : tensor<2x4x8x8xf32>
+  // expected-remark @below {{Reason="a score depends on scores at other places"}}
+  %y = attn.matmul %p, %v : tensor<2x4x8x8xf32>, tensor<2x4x8x16xf32> -> tensor<2x4x8x16xf32>
+  return %y : tensor<2x4x8x16xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func @over_queries
+// CHECK-NOT: attn.attention
+func.func @over_queries(%q: tensor<2x4x8x16xf32>, %v: tensor<2x4x8x16xf32>) -> tensor<2x4x8x16xf32> {
+  %s = attn.matmul %q, %v transpose_b : tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32> -> tensor<2x4x8x8xf32>
+  %p = attn.softmax %s axis 2 : tensor<2x4x8x8xf32>
+  // expected-remark @below {{Reason="the softmax is not along the keys, the last dimension"}}
+  %y = attn.matmul %p, %v : tensor<2x4x8x8xf32>, tensor<2x4x8x16xf32> -> tensor<2x4x8x16xf32>
+  return %y : tensor<2x4x8x16xf32>
+}
