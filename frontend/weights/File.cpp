@@ -5,8 +5,11 @@
 
 #include "frontend/weights/Message.h"
 #include "llvm/ADT/ScopeExit.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Errno.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/Signals.h"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -68,6 +71,40 @@ MappedFile::~MappedFile() {
     ::munmap(const_cast<uint8_t *>(contents.data()), contents.size());
 }
 
+// A new file beside `path`. LLVM's own unique names would replace every `%` of
+// the path as well.
+static Expected<int> createBeside(StringRef path, std::string &name) {
+  constexpr int attempts = 100;
+  for (int i = 0; i < attempts; ++i) {
+    name = (path + "." + utohexstr(sys::Process::GetRandomNumber()) + ".tmp")
+               .str();
+    int descriptor =
+        ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor >= 0)
+      return descriptor;
+    if (errno != EEXIST)
+      break;
+  }
+  return systemError(path, "cannot create a file beside it", errno);
+}
+
+// Writes, flushes and closes. The rename that follows must not reach the disk
+// before the contents do, hence fsync.
+static std::error_code writeAndClose(int descriptor,
+                                     function_ref<void(raw_ostream &)> write) {
+  raw_fd_ostream stream(descriptor, /*shouldClose=*/true);
+  write(stream);
+  stream.flush();
+  std::error_code failure = stream.error();
+  if (!failure && ::fsync(descriptor) != 0)
+    failure = std::error_code(errno, std::generic_category());
+  stream.close();
+  if (!failure)
+    failure = stream.error();
+  stream.clear_error();
+  return failure;
+}
+
 Error writeFileAtomically(StringRef path,
                           function_ref<void(raw_ostream &)> write) {
   sys::fs::file_status status;
@@ -75,28 +112,19 @@ Error writeFileAtomically(StringRef path,
       status.type() != sys::fs::file_type::regular_file)
     return fileError(path, "expects a regular file or none to write to");
 
-  auto temporary = sys::fs::TempFile::create(path + ".%%%%%%%%.tmp");
-  if (!temporary)
-    return fileError(path, "cannot create a file beside it: " +
-                               toString(temporary.takeError()));
-  std::error_code failure;
-  {
-    raw_fd_ostream stream(temporary->FD, /*shouldClose=*/false);
-    write(stream);
-    stream.flush();
-    failure = stream.error();
-    stream.clear_error();
-  }
-  // The rename must not reach the disk before the contents do.
-  if (!failure && ::fsync(temporary->FD) != 0)
-    failure = std::error_code(errno, std::generic_category());
-  if (failure) {
-    consumeError(temporary->discard());
+  std::string temporary;
+  auto descriptor = createBeside(path, temporary);
+  if (!descriptor)
+    return descriptor.takeError();
+  sys::RemoveFileOnSignal(temporary);
+  std::error_code failure = writeAndClose(*descriptor, write);
+  if (!failure)
+    failure = sys::fs::rename(temporary, path);
+  if (failure)
+    ::unlink(temporary.c_str());
+  sys::DontRemoveFileOnSignal(temporary);
+  if (failure)
     return fileError(path, "cannot write: " + failure.message());
-  }
-  if (Error error = temporary->keep(path))
-    return fileError(path,
-                     "cannot rename to it: " + toString(std::move(error)));
   return Error::success();
 }
 
