@@ -86,9 +86,18 @@ static void read_rows(decoder *self, attn_image *image) {
   }
 }
 
+/* Each block of 8 x 8 samples takes a bit, of the component with the most
+   samples at least one in 16 of the picture's: a header that promises more than
+   the file can hold is refused before its memory is touched. */
+static int could_hold(j_decompress_ptr jpeg, size_t file_bytes) {
+  uint64_t pixels = (uint64_t)jpeg->image_width * jpeg->image_height;
+  return pixels / (64 * 8 * 16) <= file_bytes;
+}
+
 /* Everything that may longjmp. */
 static attn_status read_picture(decoder *self, attn_image *image) {
   j_decompress_ptr jpeg = &self->jpeg;
+  size_t file_bytes = self->source.bytes_in_buffer;
   jpeg_create_decompress(jpeg);
   jpeg->src = &self->source;
   jpeg->progress = &self->progress;
@@ -111,6 +120,10 @@ static attn_status read_picture(decoder *self, attn_image *image) {
       jpeg->out_color_space == JCS_GRAYSCALE ? 1 : 3, self->error);
   if (status != ATTN_OK)
     return status;
+  if (!could_hold(jpeg, file_bytes))
+    return attn_image_fail(self->error, ATTN_BAD_FILE,
+                           "damaged JPEG: the file is too short for its size "
+                           "in pixels");
   jpeg_start_decompress(jpeg);
   read_rows(self, image);
   jpeg_finish_decompress(jpeg);

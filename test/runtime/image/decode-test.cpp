@@ -102,6 +102,7 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Jpeg, DecodeDamaged,
     testing::Values(Damage{"huge.jpg", "65500 x 65500"},
+                    Damage{"short-for-size.jpg", "too short"},
                     Damage{"zero-width.jpg", "damaged JPEG"},
                     Damage{"no-quantisation-tables.jpg",
                            "damaged JPEG: Quantization table"},

@@ -157,6 +157,7 @@ def damaged():
         jpeg = file.read()
     frame = jpeg.index(b"\xff\xc0")
     write("damaged/huge.jpg", jpeg[:frame + 5] + b"\xff\xdc\xff\xdc" + jpeg[frame + 9:])
+    write("damaged/short-for-size.jpg", jpeg[:frame + 5] + b"\x2e\xe0\x2e\xe0" + jpeg[frame + 9:])
     write("damaged/zero-width.jpg", jpeg[:frame + 7] + b"\0\0" + jpeg[frame + 9:])
     write("damaged/no-quantisation-tables.jpg", jpeg.replace(b"\xff\xdb", b"\xff\xe9"))
     write("damaged/only-start.jpg", jpeg[:2] + b"\xff\xd9")
