@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // attn.linear: register tiles over packed weights, epilogue in place.
+//
+// Rows are cut into blocks that stay in L2 and columns into groups of panels
+// that a register tile spans. A task is one group over one block; slots take
+// contiguous runs of tasks, block by block, group by group. Within a task the
+// row tiles follow one another while the panels stay in L1.
 
 #include "codegen/cpu/KernelEmitter.h"
+#include "codegen/cpu/NormRow.h"
 #include "codegen/cpu/RowTiles.h"
 #include "dialect/AttnOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -12,60 +18,108 @@ using namespace attn::cpu;
 
 namespace {
 
-/// One weight of the op with what its product needs.
+/// A register tile: where it lies and where its rows are read from.
+struct Tile {
+  Value row;      ///< first row of the result
+  Value inputRow; ///< first row in the (normed) input
+  Value panel;    ///< first panel
+  int rows, panels;
+  Value mask; ///< of the last panel, or null
+};
+
+/// A block of rows and where its input lies.
+struct RowBlock {
+  Value first, count;
+  Value input;    ///< [rows, K]
+  Value inputRow; ///< of the block's first row
+  const RowTiles *tiles;
+};
+
+/// One weight of the op.
 class Product {
 public:
-  Product(TileBuilder &b, LinearOp op, unsigned index);
+  Product(TileBuilder &b, LinearOp op, unsigned index, Value tileScratch);
 
-  /// Builds the code of this slot's share.
-  LogicalResult emit();
+  int64_t groups() const { return (n + groupWidth() - 1) / groupWidth(); }
+  /// The code for groups [first, last) of this weight over a block.
+  void emit(const RowBlock &block, Value first, Value last);
+
+  bool failed = false;
 
 private:
-  struct Tile {
-    Value row;   ///< first row of the result
-    Value panel; ///< first panel
-    int rows, panels;
-    Value mask; ///< of the last panel, or null
-  };
-  SmallVector<Value> multiply(const Tile &tile);
-  LogicalResult finish(const Tile &tile, ArrayRef<Value> accumulators);
-  LogicalResult emitTile(const Tile &tile);
-  void emitPanels(Value panel, int panels, Value mask, const RowTiles &rows);
-  FailureOr<Value> epilogue(Value accumulator, Value row, Value column,
-                            Value mask);
-  Value capture(unsigned index, Value row, Value column, Value mask);
+  int64_t groupWidth() const { return kPanelWidth * b.target.linear.panels; }
+  void emitGroup(const RowBlock &block, Value panel, int panels, Value mask);
+  SmallVector<Value> multiply(const RowBlock &block, const Tile &tile);
+  void prefetch(const RowBlock &block, const Tile &tile, Value k);
+  void finishInRegisters(const Tile &tile, ArrayRef<Value> accumulators);
+  void finishInScratch(const Tile &tile, ArrayRef<Value> accumulators);
+  void finish(Value accumulator, Value row, Value panel, Value mask);
+  Value epilogue(Value accumulator, Value row, Value column, Value mask);
+  Value capture(unsigned i, Value row, Value column, Value mask);
 
   TileBuilder &b;
   LinearOp op;
   unsigned index;
-  Value input, weight, output; ///< [M, K], [panels, K, 16], [M, N]
+  Value weight, output; ///< [panels, K, 16], [M, N]
+  Value tileScratch;    ///< one tile of floats, or null
   int64_t k, n;
-  bool failedOnce = false;
 };
 
 } // namespace
 
-Product::Product(TileBuilder &b, LinearOp op, unsigned index)
+/// Whether an epilogue calls an elementary function, which takes registers.
+static bool isLong(Region &epilogue) {
+  return llvm::any_of(epilogue.front(), [](Operation &op) {
+    return isa<GeluOp>(op) ||
+           (isa<math::MathDialect>(op.getDialect()) &&
+            !isa<math::AbsFOp, math::FmaOp, math::SqrtOp>(op));
+  });
+}
+
+Product::Product(TileBuilder &b, LinearOp op, unsigned index, Value scratch)
     : b(b), op(op), index(index) {
-  input = b.asRows(b.memory(op.getInput()));
   weight = b.memory(op.getWeights()[index]);
   output = b.asRows(b.memory(op.getOutputs()[index]));
   auto type = cast<RankedTensorType>(op.getWeights()[index].getType());
   n = type.getDimSize(0);
   k = type.getDimSize(1);
+  if (!op.getEpilogues().empty() && isLong(op.getEpilogues()[index]))
+    tileScratch = scratch;
+}
+
+//===----------------------------------------------------------------------===//
+// The product
+//===----------------------------------------------------------------------===//
+
+/// Fetches one line of the next group's panels for each k. The first tile of a
+/// block fetches the first panel, the second the second; later ones repeat one
+/// line, which is cheaper than a branch.
+void Product::prefetch(const RowBlock &block, const Tile &tile, Value k) {
+  Value number = b.div(b.sub(tile.row, block.first), tile.rows);
+  Value active = b.less(number, b.idx(tile.panels));
+  Value next = b.add(tile.panel, tile.panels);
+  Value last = b.idx(cast<MemRefType>(weight.getType()).getDimSize(0) - 1);
+  Value panel = b.min(b.add(next, b.min(number, b.idx(tile.panels))), last);
+  Value stride = b.createOrFold<arith::SelectOp>(active, b.idx(1), b.idx(0));
+  memref::PrefetchOp::create(
+      b, weight, ValueRange{panel, b.mul(k, stride), b.idx(0)},
+      /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
 }
 
 /// The accumulators of a tile, row by row, each over ascending k.
-SmallVector<Value> Product::multiply(const Tile &tile) {
+SmallVector<Value> Product::multiply(const RowBlock &block, const Tile &tile) {
   SmallVector<Value> zeros(tile.rows * tile.panels, b.splat(0.0));
   return b.forRange(
       b.idx(0), b.idx(k), b.idx(1), zeros, [&](Value kk, ValueRange sums) {
         SmallVector<Value> columns, next;
+        if (b.target.prefetchNextPanel)
+          prefetch(block, tile, kk);
         for (int p = 0; p < tile.panels; ++p)
           columns.push_back(
               b.load(weight, {b.add(tile.panel, p), kk, b.idx(0)}));
         for (int r = 0; r < tile.rows; ++r) {
-          Value x = b.splat(b.loadScalar(input, {b.add(tile.row, r), kk}));
+          Value row = b.add(tile.inputRow, r);
+          Value x = b.splat(b.loadScalar(block.input, {row, kk}));
           for (int p = 0; p < tile.panels; ++p)
             next.push_back(b.fma(x, columns[p], sums[r * tile.panels + p]));
         }
@@ -73,7 +127,12 @@ SmallVector<Value> Product::multiply(const Tile &tile) {
       });
 }
 
-/// 16 elements of a capture as the coordinates of (row, column...) read it.
+//===----------------------------------------------------------------------===//
+// The epilogue
+//===----------------------------------------------------------------------===//
+
+/// 16 elements of a capture, as the result's coordinates (row..., column...)
+/// select them.
 Value Product::capture(unsigned i, Value row, Value column, Value mask) {
   Value buffer = b.memory(op.getCaptures()[i]);
   AffineMap map = cast<AffineMapAttr>((*op.getCaptureMaps())[i]).getValue();
@@ -86,8 +145,7 @@ Value Product::capture(unsigned i, Value row, Value column, Value mask) {
   SmallVector<Value> coordinates(last + 1);
   Value rest = row;
   for (int64_t d = int64_t(last) - 1; d > 0; --d) {
-    if (map.isFunctionOfDim(d))
-      coordinates[d] = b.rem(rest, b.dim(result, d));
+    coordinates[d] = b.rem(rest, b.dim(result, d));
     rest = b.div(rest, b.dim(result, d));
   }
   coordinates[0] = rest;
@@ -113,8 +171,8 @@ Value Product::capture(unsigned i, Value row, Value column, Value mask) {
   return b.gather(buffer, indices, mask);
 }
 
-FailureOr<Value> Product::epilogue(Value accumulator, Value row, Value column,
-                                   Value mask) {
+Value Product::epilogue(Value accumulator, Value row, Value column,
+                        Value mask) {
   if (op.getEpilogues().empty())
     return accumulator;
   Region &region = op.getEpilogues()[index];
@@ -125,68 +183,204 @@ FailureOr<Value> Product::epilogue(Value accumulator, Value row, Value column,
   }
   FailureOr<SmallVector<Value>> yielded =
       inlineLanes(b, region, arguments, mask);
-  if (failed(yielded))
-    return failure();
-  return b.splat(yielded->front());
+  failed |= mlir::failed(yielded);
+  return failed ? accumulator : b.splat(yielded->front());
 }
 
-LogicalResult Product::finish(const Tile &tile, ArrayRef<Value> accumulators) {
+void Product::finish(Value accumulator, Value row, Value panel, Value mask) {
+  Value column = b.mul(panel, kPanelWidth);
+  b.store(epilogue(accumulator, row, column, mask), output, {row, column}, mask);
+}
+
+void Product::finishInRegisters(const Tile &tile,
+                                ArrayRef<Value> accumulators) {
   for (int r = 0; r < tile.rows; ++r)
-    for (int p = 0; p < tile.panels; ++p) {
-      Value row = b.add(tile.row, r);
-      Value column = b.mul(b.add(tile.panel, p), kPanelWidth);
-      Value mask = p + 1 == tile.panels ? tile.mask : Value();
-      FailureOr<Value> value =
-          epilogue(accumulators[r * tile.panels + p], row, column, mask);
-      if (failed(value))
-        return failure();
-      b.store(*value, output, {row, column}, mask);
-    }
+    for (int p = 0; p < tile.panels; ++p)
+      finish(accumulators[r * tile.panels + p], b.add(tile.row, r),
+             b.add(tile.panel, p), p + 1 == tile.panels ? tile.mask : Value());
+}
+
+/// Stores the tile and walks its rows while it is hot in L1.
+void Product::finishInScratch(const Tile &tile, ArrayRef<Value> accumulators) {
+  auto column = [&](int p) { return b.idx(p * kPanelWidth); };
+  for (int r = 0; r < tile.rows; ++r)
+    for (int p = 0; p < tile.panels; ++p)
+      b.store(accumulators[r * tile.panels + p], tileScratch,
+              {b.idx(r), column(p)});
+  b.forRange(b.idx(tile.rows), [&](Value r) {
+    for (int p = 0; p < tile.panels; ++p)
+      finish(b.load(tileScratch, {r, column(p)}), b.add(tile.row, r),
+             b.add(tile.panel, p), p + 1 == tile.panels ? tile.mask : Value());
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Loops
+//===----------------------------------------------------------------------===//
+
+void Product::emitGroup(const RowBlock &block, Value panel, int panels,
+                        Value mask) {
+  block.tiles->emit(b, [&](Value row, int height) {
+    Value inputRow = b.add(block.inputRow, b.sub(row, block.first));
+    Tile tile{row, inputRow, panel, height, panels, mask};
+    SmallVector<Value> accumulators = multiply(block, tile);
+    if (tileScratch)
+      finishInScratch(tile, accumulators);
+    else
+      finishInRegisters(tile, accumulators);
+  });
+}
+
+void Product::emit(const RowBlock &block, Value first, Value last) {
+  int64_t full = n / groupWidth(), panels = b.target.linear.panels;
+  b.forRange(first, b.min(last, b.idx(full)), b.idx(1), [&](Value group) {
+    emitGroup(block, b.mul(group, panels), panels, {});
+  });
+  int64_t rest = n - full * groupWidth();
+  if (rest == 0)
+    return;
+  Value mine = arith::AndIOp::create(b, b.less(b.idx(full), last),
+                                     b.less(first, b.idx(full + 1)));
+  b.ifThen(mine, [&] {
+    int64_t lanes = rest % kPanelWidth;
+    emitGroup(block, b.idx(full * panels), (rest + kPanelWidth - 1) / kPanelWidth,
+              lanes ? b.laneMask(b.idx(lanes)) : Value());
+  });
+}
+
+/// Rows of the largest block: its input takes half of L2.
+static int64_t largestBlock(LinearOp op, const TargetSpec &target) {
+  int64_t k = cast<RankedTensorType>(op.getInput().getType()).getShape().back();
+  int64_t height = target.linear.rows;
+  int64_t rows = target.l2Bytes / 2 / (k * int64_t(sizeof(float)));
+  return std::max(rows / height * height, height);
+}
+
+static bool needsTileScratch(LinearOp op, const TargetSpec &target) {
+  return !target.longEpilogueInAccumulators &&
+         llvm::any_of(op.getEpilogues(), isLong);
+}
+
+static int64_t tileScratchBytes(LinearOp op, const TargetSpec &target) {
+  return needsTileScratch(op, target)
+             ? target.linear.rows * target.linear.panels * kPanelWidth *
+                   int64_t(sizeof(float))
+             : 0;
+}
+
+/// The number of row blocks: enough to fit L2, and to give every slot about four
+/// tasks where a block has few groups.
+static Value blockCount(TileBuilder &b, LinearOp op, Value rows, int64_t groups) {
+  Value forCache = b.ceilDiv(rows, largestBlock(op, b.target));
+  Value forSlots = b.ceilDiv(b.mul(b.slots(), 4), std::max<int64_t>(groups, 1));
+  Value most = b.ceilDiv(rows, b.target.linear.rows);
+  return b.max(b.max(forCache, b.min(forSlots, most)), b.idx(1));
+}
+
+//===----------------------------------------------------------------------===//
+// The prologue
+//===----------------------------------------------------------------------===//
+
+static FailureOr<NormRow> readPrologue(TileBuilder &b, LinearOp op) {
+  Block &body = op.getPrologue().front();
+  auto captured = [&](Value value) -> Value {
+    auto argument = dyn_cast_or_null<BlockArgument>(value);
+    return argument ? b.memory(
+                          op.getPrologueCaptures()[argument.getArgNumber() - 1])
+                    : Value();
+  };
+  NormRow norm;
+  norm.width = cast<RankedTensorType>(op.getInput().getType()).getShape().back();
+  Operation *value = body.getTerminator()->getOperand(0).getDefiningOp();
+  if (auto layer = dyn_cast_or_null<LayerNormOp>(value);
+      layer && layer.getInput() == body.getArgument(0)) {
+    norm.centered = true;
+    norm.eps = layer.getEps().convertToDouble();
+    norm.scale = captured(layer.getScale());
+    norm.shift = captured(layer.getShift());
+    return norm;
+  }
+  if (auto rms = dyn_cast_or_null<RmsNormOp>(value);
+      rms && rms.getInput() == body.getArgument(0)) {
+    norm.centered = false;
+    norm.eps = rms.getEps().convertToDouble();
+    norm.scale = captured(rms.getScale());
+    return norm;
+  }
+  return op.emitError("a prologue other than one norm of the row is not "
+                      "lowered yet");
+}
+
+/// Writes the normed rows of a block to this slot's scratch.
+static LogicalResult emitPrologue(TileBuilder &b, LinearOp op, RowBlock &block) {
+  FailureOr<NormRow> norm = readPrologue(b, op);
+  if (failed(norm))
+    return failure();
+  auto type = MemRefType::get({ShapedType::kDynamic, norm->width}, b.getF32Type());
+  Value offset = b.idx(tileScratchBytes(op, b.target));
+  Value rows = b.scratch(offset, type, block.count);
+  b.forRange(block.count, [&](Value row) {
+    emitNormRow(b, *norm, block.input, b.add(block.first, row), rows, row);
+  });
+  block.input = rows;
+  block.inputRow = b.idx(0);
   return success();
 }
 
-LogicalResult Product::emitTile(const Tile &tile) {
-  return finish(tile, multiply(tile));
+//===----------------------------------------------------------------------===//
+// The kernel
+//===----------------------------------------------------------------------===//
+
+static Value linearScratch(TileBuilder &b, Operation *operation) {
+  auto op = cast<LinearOp>(operation);
+  Value bytes = b.idx(tileScratchBytes(op, b.target));
+  if (op.getPrologue().empty())
+    return bytes;
+  Value input = b.asRows(b.memory(op.getInput()));
+  Value rows = b.min(b.dim(input, 0), b.idx(largestBlock(op, b.target)));
+  return b.add(bytes, b.mul(b.mul(rows, b.dim(input, 1)), sizeof(float)));
 }
 
-void Product::emitPanels(Value panel, int panels, Value mask,
-                         const RowTiles &rows) {
-  rows.emit(b, [&](Value row, int height) {
-    failedOnce |= failed(emitTile({row, panel, height, panels, mask}));
-  });
-}
-
-LogicalResult Product::emit() {
+static LogicalResult emitLinear(TileBuilder &b, Operation *operation) {
+  auto op = cast<LinearOp>(operation);
   MatrixTile tile = b.target.linear;
-  int64_t full = n / (kPanelWidth * tile.panels);
-  auto [first, last] = b.share(b.idx(full));
-  RowTiles rows(b, b.idx(0), b.dim(input, 0), tile.rows);
-  b.forRange(first, last, b.idx(1), [&](Value group) {
-    emitPanels(b.mul(group, tile.panels), tile.panels, {}, rows);
-  });
-  // What is left of N: the last slot has the least to do.
-  int64_t done = full * tile.panels * kPanelWidth;
-  if (done == n)
-    return failure(failedOnce);
-  b.ifThen(b.equal(b.add(b.slot(), 1), b.slots()), [&] {
-    for (int64_t column = done; column < n; column += kPanelWidth) {
-      Value mask =
-          n - column < kPanelWidth ? b.laneMask(b.idx(n - column)) : Value();
-      emitPanels(b.idx(column / kPanelWidth), 1, mask, rows);
+  Value tileScratch;
+  if (needsTileScratch(op, b.target))
+    tileScratch = b.scratch(
+        b.idx(0), MemRefType::get({tile.rows, tile.panels * kPanelWidth},
+                                  b.getF32Type()));
+  SmallVector<Product> products;
+  int64_t groups = 0;
+  for (unsigned i = 0; i < op.getWeights().size(); ++i) {
+    products.emplace_back(b, op, i, tileScratch);
+    groups += products.back().groups();
+  }
+
+  Value input = b.asRows(b.memory(op.getInput()));
+  Value rows = b.dim(input, 0);
+  Value blocks = blockCount(b, op, rows, groups);
+  auto [first, last] = b.share(b.mul(blocks, groups));
+  bool failedOnce = false;
+  b.forRange(b.div(first, groups), b.ceilDiv(last, groups), b.idx(1), [&](Value i) {
+    Value start = b.div(b.mul(rows, i), blocks);
+    Value count = b.sub(b.div(b.mul(rows, b.add(i, 1)), blocks), start);
+    RowTiles tiles(b, start, count, tile.rows);
+    RowBlock block{start, count, input, start, &tiles};
+    if (!op.getPrologue().empty())
+      failedOnce |= failed(emitPrologue(b, op, block));
+    int64_t base = 0; // of this weight's groups among those of the block
+    for (Product &product : products) {
+      // The slot's run of tasks, seen from this weight: below 0 counts as 0.
+      Value origin = b.add(b.mul(i, groups), base);
+      Value end = b.idx(product.groups());
+      product.emit(block, b.sub(b.max(first, origin), origin),
+                   b.min(b.sub(b.max(last, origin), origin), end));
+      failedOnce |= product.failed;
+      base += product.groups();
     }
   });
   return failure(failedOnce);
 }
 
-static LogicalResult emitLinear(TileBuilder &b, Operation *operation) {
-  auto op = cast<LinearOp>(operation);
-  if (!op.getPrologue().empty())
-    return op.emitError("a prologue of 'attn.linear' is not lowered yet");
-  for (unsigned i = 0; i < op.getWeights().size(); ++i)
-    if (failed(Product(b, op, i).emit()))
-      return failure();
-  return success();
-}
-
 const KernelEmitter attn::cpu::linearEmitter = {
-    .match = matchOp<LinearOp>, .scratchBytes = nullptr, .emit = emitLinear};
+    .match = matchOp<LinearOp>, .scratchBytes = linearScratch, .emit = emitLinear};

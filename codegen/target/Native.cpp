@@ -4,10 +4,12 @@
 #include "codegen/target/TargetSpec.h"
 
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
+#include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
@@ -18,11 +20,11 @@ bool attn::runsHere(const TargetSpec &target) {
   llvm::Triple host(llvm::sys::getProcessTriple());
   if (llvm::Triple(target.triple).getArch() != host.getArch())
     return false;
-  llvm::StringMap<bool> host_features = llvm::sys::getHostCPUFeatures();
+  llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
   llvm::SmallVector<llvm::StringRef> wanted;
   target.features.split(wanted, ',');
   return llvm::all_of(wanted, [&](llvm::StringRef feature) {
-    return host_features.lookup(feature.drop_front());
+    return features.lookup(feature.drop_front());
   });
 }
 
@@ -71,4 +73,17 @@ void attn::optimizeForTarget(llvm::Module &module,
   builder.crossRegisterProxies(loops, functions, callGraph, modules);
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
       .run(module, modules);
+}
+
+llvm::Expected<llvm::SmallVector<char, 0>>
+attn::emitObject(llvm::Module &module, llvm::TargetMachine &machine) {
+  llvm::SmallVector<char, 0> object;
+  llvm::raw_svector_ostream stream(object);
+  llvm::legacy::PassManager passes;
+  if (machine.addPassesToEmitFile(passes, stream, nullptr,
+                                  llvm::CodeGenFileType::ObjectFile))
+    return llvm::createStringError("LLVM cannot write objects for " +
+                                   machine.getTargetTriple().str());
+  passes.run(module);
+  return object;
 }

@@ -5,6 +5,7 @@
 #define ATTN_CODEGEN_TARGET_TARGETSPEC_H
 
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
@@ -77,6 +78,10 @@ createTargetMachine(const TargetSpec &target);
 /// LLVM's middle end as generated kernels want it: scalar clean-up and loop
 /// invariants, without unrolling or vectorising what is already tiled.
 void optimizeForTarget(llvm::Module &module, llvm::TargetMachine &machine);
+
+/// The module as an object file in memory.
+llvm::Expected<llvm::SmallVector<char, 0>>
+emitObject(llvm::Module &module, llvm::TargetMachine &machine);
 
 } // namespace attn
 

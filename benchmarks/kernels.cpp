@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Speed of single kernels as a share of the FMA peak timed in the same run.
+//
+// bench-kernels TARGET [FILTER]
+
+#include "test/codegen/cpu/CompiledKernel.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <functional>
+#include <random>
+
+using namespace attn;
+using namespace attn::test;
+
+static double now() {
+  using namespace std::chrono;
+  return duration<double>(steady_clock::now().time_since_epoch()).count();
+}
+
+/// Seconds of the quickest of many runs.
+static double best(int repeats, const std::function<void()> &run) {
+  double seconds = 1e9;
+  for (int i = 0; i < repeats; ++i) {
+    double start = now();
+    run();
+    seconds = std::min(seconds, now() - start);
+  }
+  return seconds;
+}
+
+#define ATTN_TWELVE(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+
+/// GFLOP/s of independent multiply-adds in registers.
+static double peak(int lanes) {
+  constexpr long kRounds = 200000;
+  double seconds = best(30, [&] {
+    long n = kRounds;
+#define ATTN_FMA(i) "vfmadd231ps %%ymm14,%%ymm15,%%ymm" #i "\n"
+#define ATTN_FMA512(i) "vfmadd231ps %%zmm14,%%zmm15,%%zmm" #i "\n"
+#define ATTN_MULADD(i) "mulps %%xmm14,%%xmm" #i "\n addps %%xmm15,%%xmm" #i "\n"
+#define ATTN_LOOP(X)                                                           \
+  asm volatile(".p2align 6\n1:\n" ATTN_TWELVE(X) "dec %0\n jnz 1b\n"           \
+               : "+r"(n)::"xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5",      \
+                 "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "cc")
+    if (lanes == 16)
+      ATTN_LOOP(ATTN_FMA512);
+    else if (lanes == 8)
+      ATTN_LOOP(ATTN_FMA);
+    else
+      ATTN_LOOP(ATTN_MULADD);
+  });
+  return kRounds * 12.0 * 2 * lanes / seconds / 1e9;
+}
+
+namespace {
+struct Bench {
+  const TargetSpec &target;
+  llvm::StringRef filter;
+  std::mt19937 random{1};
+
+  std::vector<float> values(int64_t count) {
+    std::vector<float> out(count);
+    std::normal_distribution<float> normal;
+    for (float &value : out)
+      value = normal(random);
+    return out;
+  }
+
+  void report(const std::string &name, const std::string &text, double flops,
+              llvm::ArrayRef<Operand> operands) {
+    if (!llvm::StringRef(name).contains(filter))
+      return;
+    double start = now();
+    auto kernel = CompiledKernel::compile(text, target);
+    if (!kernel) {
+      llvm::errs() << name << ": " << llvm::toString(kernel.takeError()) << "\n";
+      return;
+    }
+    double compile = now() - start;
+    kernel->prepare(operands, 1);
+    int repeats = std::max(20, int(1.0 / (flops / 50e9)));
+    double before = peak(target.lanes);
+    double seconds = best(repeats, [&] { kernel->runSlot(0); });
+    double gflops = flops / seconds / 1e9;
+    double limit = std::max(before, peak(target.lanes));
+    llvm::outs() << llvm::formatv(
+        "{0,-28} {1,8:F3} ms {2,7:F1} GFLOP/s {3,5:F1}% of {4:F1}, compiled "
+        "in {5:F2} s, {6} bytes\n",
+        name, seconds * 1e3, gflops, 100 * gflops / limit, limit, compile,
+        kernel->objectBytes());
+    llvm::outs().flush();
+  }
+
+  void linear(int64_t m, int64_t k, int64_t n, llvm::StringRef epilogue) {
+    std::string extra = epilogue == "gelu"
+                            ? "%2 = attn.gelu %1 : f32\n attn.yield %2 : f32"
+                            : "attn.yield %1 : f32";
+    std::string text = llvm::formatv(R"(
+      func.func private @kernel(%x: tensor<?x{0}xf32>,
+          %w: tensor<{1}x{0}xf32> {{attn.layout = #attn.panels<16>},
+          %b: tensor<{1}xf32>) -> tensor<?x{1}xf32> attributes {{attn.kernel} {{
+        %y = attn.linear %x weights(%w : tensor<{1}x{0}xf32>)
+            captures(%b : tensor<{1}xf32>) maps [affine_map<(r, c) -> (c)>]
+            epilogue {{
+            ^bb0(%0: f32, %bias: f32):
+              %1 = arith.addf %0, %bias : f32
+              {2}
+            } : tensor<?x{0}xf32> -> tensor<?x{1}xf32>
+        return %y : tensor<?x{1}xf32>
+      })", k, n, extra);
+    auto x = values(m * k), w = values((n + 15) / 16 * 16 * k), b = values(n);
+    std::vector<float> y(m * n);
+    report(llvm::formatv("linear {0}x{1}x{2} {3}", m, k, n, epilogue).str(),
+           text, 2.0 * m * n * k,
+           {{x.data(), {m}}, {w.data(), {}}, {b.data(), {}}, {y.data(), {m}}});
+  }
+};
+} // namespace
+
+int main(int argc, char **argv) {
+  auto target = findTarget(argc > 1 ? argv[1] : "native");
+  if (!target) {
+    llvm::errs() << llvm::toString(target.takeError()) << "\n";
+    return EXIT_FAILURE;
+  }
+  Bench bench{**target, argc > 2 ? argv[2] : ""};
+  for (int64_t m : {197, 128, 512}) {
+    for (int64_t n : {768, 2304, 3072})
+      bench.linear(m, 768, n, "bias");
+    bench.linear(m, 768, 3072, "gelu");
+    bench.linear(m, 3072, 768, "bias");
+  }
+  bench.linear(1, 768, 3072, "bias");
+  return EXIT_SUCCESS;
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Kernels of attn.linear against a plain loop in double.
+
+#include "test/codegen/cpu/KernelTest.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace attn;
+using namespace attn::test;
+
+namespace {
+
+struct Shape {
+  int64_t m, k, n;
+};
+
+std::string linearText(const Shape &s, llvm::StringRef captures,
+                       llvm::StringRef types, llvm::StringRef maps,
+                       llvm::StringRef region, llvm::StringRef arguments) {
+  return llvm::formatv(R"(
+    func.func private @kernel(%x: tensor<?x{0}xf32>,
+        %w: tensor<{1}x{0}xf32> {{attn.layout = #attn.panels<16>} {6})
+        -> tensor<?x{1}xf32> attributes {{attn.kernel} {{
+      %y = attn.linear %x weights(%w : tensor<{1}x{0}xf32>)
+          captures({2} : {3}) maps [{4}] epilogue {{ {5} }
+          : tensor<?x{0}xf32> -> tensor<?x{1}xf32>
+      return %y : tensor<?x{1}xf32>
+    })",
+                       s.k, s.n, captures, types, maps, region, arguments);
+}
+
+/// y = x w^T in double.
+std::vector<double> product(const Shape &s, const std::vector<float> &x,
+                            const std::vector<float> &w) {
+  std::vector<double> y(s.m * s.n);
+  for (int64_t i = 0; i < s.m; ++i)
+    for (int64_t j = 0; j < s.n; ++j)
+      for (int64_t k = 0; k < s.k; ++k)
+        y[i * s.n + j] += double(x[i * s.k + k]) * w[j * s.k + k];
+  return y;
+}
+
+const Shape kShapes[] = {{197, 64, 7},  {1, 64, 33},  {3, 1, 5},
+                         {65, 129, 63}, {7, 33, 197}, {0, 8, 16},
+                         {6, 16, 32},   {13, 16, 48}, {29, 5, 40}};
+
+class Linear : public KernelTest {};
+
+TEST_P(Linear, BiasAndResidual) {
+  for (const Shape &s : kShapes) {
+    SCOPED_TRACE(llvm::formatv("{0}x{1}x{2}", s.m, s.k, s.n).str());
+    std::string row = llvm::formatv("tensor<{0}xf32>", s.n);
+    std::string whole = llvm::formatv("tensor<?x{0}xf32>", s.n);
+    std::string text = linearText(
+        s, "%b, %r", row + ", " + whole,
+        "affine_map<(r, c) -> (c)>, affine_map<(r, c) -> (r, c)>",
+        "^bb0(%a: f32, %bias: f32, %res: f32): %0 = arith.addf %a, %bias : f32 "
+        "%1 = arith.addf %0, %res : f32 attn.yield %1 : f32",
+        ", %b: " + row + ", %r: " + whole);
+    auto x = normal(s.m * s.k), w = normal(s.n * s.k), b = normal(s.n),
+         r = normal(s.m * s.n);
+    auto packed = packPanels(w, s.n, s.k);
+    auto expected = product(s, x, w);
+    for (int64_t i = 0; i < s.m * s.n; ++i)
+      expected[i] += double(b[i % s.n]) + r[i];
+    GuardedBuffer in(x), bias(b), residual(r), out(s.m * s.n);
+    check(text,
+          {{in.data(), {s.m}}, {packed.data(), {}}, {bias.data(), {}},
+           {residual.data(), {s.m}}, {out.data(), {s.m}}},
+          {{&out, expected}}, 1e-5 * (1 + s.k / 16.0));
+  }
+}
+
+TEST_P(Linear, GeluInEpilogue) {
+  Shape s{31, 40, 50};
+  std::string row = "tensor<50xf32>";
+  std::string text =
+      linearText(s, "%b", row, "affine_map<(r, c) -> (c)>",
+                 "^bb0(%a: f32, %bias: f32): %0 = arith.addf %a, %bias : f32 "
+                 "%1 = attn.gelu %0 : f32 attn.yield %1 : f32",
+                 ", %b: " + row);
+  auto x = normal(s.m * s.k), w = normal(s.n * s.k, 0.2f), b = normal(s.n);
+  auto packed = packPanels(w, s.n, s.k);
+  auto expected = product(s, x, w);
+  for (int64_t i = 0; i < s.m * s.n; ++i) {
+    double v = expected[i] + b[i % s.n];
+    expected[i] = 0.5 * v * std::erfc(-v / std::sqrt(2.0));
+  }
+  GuardedBuffer out(s.m * s.n);
+  check(text,
+        {{x.data(), {s.m}}, {packed.data(), {}}, {b.data(), {}},
+         {out.data(), {s.m}}},
+        {{&out, expected}}, 2e-6);
+}
+
+TEST_P(Linear, NanStaysInItsRow) {
+  Shape s{20, 24, 40};
+  std::string text =
+      linearText(s, "%b", "tensor<40xf32>", "affine_map<(r, c) -> (c)>",
+                 "^bb0(%a: f32, %bias: f32): %0 = arith.addf %a, %bias : f32 "
+                 "%1 = attn.gelu %0 : f32 attn.yield %1 : f32",
+                 ", %b: tensor<40xf32>");
+  auto x = normal(s.m * s.k), w = normal(s.n * s.k), b = normal(s.n);
+  x[5 * s.k + 3] = NAN;
+  auto packed = packPanels(w, s.n, s.k);
+  std::vector<float> y(s.m * s.n);
+  compile(text).run({{x.data(), {s.m}}, {packed.data(), {}}, {b.data(), {}},
+                     {y.data(), {s.m}}});
+  for (int64_t i = 0; i < s.m * s.n; ++i)
+    EXPECT_EQ(std::isnan(y[i]), i / s.n == 5) << i;
+}
+
+/// Three results, a norm before, and captures by batch, position and column.
+TEST_P(Linear, ThreeWeightsWithPrologue) {
+  constexpr int64_t kBatch = 3, kLength = 11, kWidth = 37, kOut[] = {20, 32, 45};
+  const char *text = R"(
+    #column = affine_map<(b, s, c) -> (c)>
+    #table = affine_map<(b, s, c) -> (s, c)>
+    #batch = affine_map<(b, s, c) -> (b)>
+    #flipped = affine_map<(b, s, c) -> (c, 0, s)>
+    func.func private @kernel(%x: tensor<?x?x37xf32>,
+        %w0: tensor<20x37xf32> {attn.layout = #attn.panels<16>},
+        %w1: tensor<32x37xf32> {attn.layout = #attn.panels<16>},
+        %w2: tensor<45x37xf32> {attn.layout = #attn.panels<16>},
+        %c0: tensor<?x20xf32>, %c1: tensor<?xf32>, %c2: tensor<45x1x?xf32>,
+        %g: tensor<37xf32>, %h: tensor<37xf32>)
+        -> (tensor<?x?x20xf32>, tensor<?x?x32xf32>, tensor<?x?x45xf32>)
+        attributes {attn.kernel} {
+      %y:3 = attn.linear %x weights(%w0, %w1, %w2 : tensor<20x37xf32>, tensor<32x37xf32>, tensor<45x37xf32>)
+          captures(%c0, %c1, %c2 : tensor<?x20xf32>, tensor<?xf32>, tensor<45x1x?xf32>)
+          maps [#table, #batch, #flipped]
+          prologue_captures(%g, %h : tensor<37xf32>, tensor<37xf32>)
+          prologue {
+          ^bb0(%row: tensor<37xf32>, %scale: tensor<37xf32>, %shift: tensor<37xf32>):
+            %n = attn.layer_norm %row scale(%scale : tensor<37xf32>) shift(%shift : tensor<37xf32>) eps 1.0e-5 : tensor<37xf32>
+            attn.yield %n : tensor<37xf32>
+          }
+          epilogue {
+          ^bb0(%a: f32, %d0: f32, %d1: f32, %d2: f32):
+            %0 = arith.addf %a, %d0 : f32
+            attn.yield %0 : f32
+          }, {
+          ^bb0(%a: f32, %d0: f32, %d1: f32, %d2: f32):
+            %0 = arith.mulf %a, %d1 : f32
+            attn.yield %0 : f32
+          }, {
+          ^bb0(%a: f32, %d0: f32, %d1: f32, %d2: f32):
+            %0 = arith.subf %a, %d2 : f32
+            attn.yield %0 : f32
+          } : tensor<?x?x37xf32> -> tensor<?x?x20xf32>, tensor<?x?x32xf32>, tensor<?x?x45xf32>
+      return %y#0, %y#1, %y#2 : tensor<?x?x20xf32>, tensor<?x?x32xf32>, tensor<?x?x45xf32>
+    })";
+  int64_t m = kBatch * kLength;
+  auto x = normal(m * kWidth), g = normal(kWidth), h = normal(kWidth);
+  std::vector<float> c[] = {normal(kLength * 20), normal(kBatch),
+                            normal(45 * kLength)};
+  std::vector<float> w[3], packed[3];
+  std::vector<double> expected[3];
+  for (int i = 0; i < 3; ++i) {
+    w[i] = normal(kOut[i] * kWidth);
+    packed[i] = packPanels(w[i], kOut[i], kWidth);
+    expected[i].resize(m * kOut[i]);
+  }
+  for (int64_t r = 0; r < m; ++r) {
+    auto normed = layerNorm({x.data() + r * kWidth, size_t(kWidth)}, g, h, 1e-5);
+    for (int i = 0; i < 3; ++i)
+      for (int64_t j = 0; j < kOut[i]; ++j) {
+        double sum = 0;
+        for (int64_t k = 0; k < kWidth; ++k)
+          sum += normed[k] * w[i][j * kWidth + k];
+        int64_t batch = r / kLength, at = r % kLength;
+        expected[i][r * kOut[i] + j] = i == 0   ? sum + c[0][at * 20 + j]
+                                       : i == 1 ? sum * c[1][batch]
+                                                : sum - c[2][j * kLength + at];
+      }
+  }
+  GuardedBuffer y0(m * 20), y1(m * 32), y2(m * 45);
+  std::vector<int64_t> rows = {kBatch, kLength};
+  check(text,
+        {{x.data(), rows}, {packed[0].data(), {}}, {packed[1].data(), {}},
+         {packed[2].data(), {}}, {c[0].data(), {kLength}}, {c[1].data(), {kBatch}},
+         {c[2].data(), {kLength}}, {g.data(), {}}, {h.data(), {}},
+         {y0.data(), rows}, {y1.data(), rows}, {y2.data(), rows}},
+        {{&y0, expected[0]}, {&y1, expected[1]}, {&y2, expected[2]}}, 5e-5);
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, Linear, ::testing::ValuesIn(targetsHere()),
+                         targetName);
+
+} // namespace
