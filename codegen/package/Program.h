@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// The part of a compiled model that is no kernel: its tables, its description,
+// and the functions that its header declares.
+
+#ifndef ATTN_CODEGEN_PACKAGE_PROGRAM_H
+#define ATTN_CODEGEN_PACKAGE_PROGRAM_H
+
+#include "codegen/package/Interface.h"
+#include "codegen/package/WeightsFile.h"
+#include "codegen/target/TargetSpec.h"
+#include "llvm/IR/Module.h"
+#include <memory>
+
+namespace attn::package {
+
+/// What attn_program (attn/abi.h) says of a model.
+struct ProgramSpec {
+  ModelInterface interface;
+  /// One for each variant, best first, all of one architecture.
+  std::vector<const TargetSpec *> variants;
+  /// Planned buffers: attn_variant.plan writes two offsets more.
+  uint32_t bufferCount = 0;
+  /// As assignOffsets returned; 0 without weights.
+  uint64_t weightsBytes = 0;
+  BuildId buildId{};
+};
+
+/// The description that NAME_describe returns, as JSON.
+std::string describeProgram(const ProgramSpec &spec);
+
+/// The module that defines the tables and every function of the header, in
+/// terms of the variants' functions (see variantSymbol) and the common object.
+std::unique_ptr<llvm::Module> makeProgramModule(const ProgramSpec &spec,
+                                                llvm::LLVMContext &context);
+
+/// The symbols that module leaves to the variants and to the common object.
+std::vector<std::string> programImports(const ProgramSpec &spec);
+
+} // namespace attn::package
+
+#endif // ATTN_CODEGEN_PACKAGE_PROGRAM_H
