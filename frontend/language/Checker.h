@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Runs a description's compile-time part and checks every type and shape.
+
+#ifndef FRONTEND_LANGUAGE_CHECKER_H
+#define FRONTEND_LANGUAGE_CHECKER_H
+
+#include "frontend/language/AST.h"
+#include "frontend/language/Graph.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/JSON.h"
+
+namespace attn::lang {
+
+struct CheckOptions {
+  const llvm::json::Object *config = nullptr; // may be null: no parameters
+  std::string model;                          // empty: the only one
+  llvm::StringMap<int64_t> dims;              // dynamic dimensions made static
+  std::vector<std::string> absent; // optional inputs that take their default
+};
+
+/// Returns the model as a graph, or null after reporting why not. `config`
+/// binds the config parameters, loops are unrolled and blocks inlined; the
+/// sizes of all this are bounded, since a description is untrusted input.
+std::unique_ptr<Graph> check(const Description &description,
+                             const CheckOptions &options,
+                             Diagnostics &diagnostics);
+
+} // namespace attn::lang
+
+#endif // FRONTEND_LANGUAGE_CHECKER_H
