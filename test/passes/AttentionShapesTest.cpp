@@ -282,14 +282,15 @@ TEST_P(AttentionShapes, AreRaised) {
         }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Scales, AttentionShapes,
-    testing::Values(Scale::None, Scale::Query, Scale::Key, Scale::Both,
-                    Scale::Multiply, Scale::Divide),
-    [](const testing::TestParamInfo<Scale> &info) -> std::string {
-      const char *names[] = {"None", "Query",    "Key",
-                             "Both", "Multiply", "Divide"};
-      return names[static_cast<int>(info.param)];
-    });
+std::string nameOf(const testing::TestParamInfo<Scale> &info) {
+  const char *names[] = {"None", "Query", "Key", "Both", "Multiply", "Divide"};
+  return names[static_cast<int>(info.param)];
+}
+
+INSTANTIATE_TEST_SUITE_P(Scales, AttentionShapes,
+                         testing::Values(Scale::None, Scale::Query, Scale::Key,
+                                         Scale::Both, Scale::Multiply,
+                                         Scale::Divide),
+                         nameOf);
 
 } // namespace
