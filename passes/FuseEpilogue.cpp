@@ -184,9 +184,15 @@ static LinearOp fuse(RewriterBase &rewriter, Candidate candidate,
   return fused;
 }
 
+namespace {
+/// Maps that were declined, with the reason; a map that reads the results of
+/// two linears may be declined by one and become the epilogue of the other.
+using Declined = llvm::MapVector<Operation *, std::string>;
+} // namespace
+
 /// Fuses readers of one result until there is none that fits.
 static LinearOp fuseReaders(RewriterBase &rewriter, LinearOp linear,
-                            unsigned index) {
+                            unsigned index, Declined &declined) {
   while (true) {
     Operation *reshape = nullptr;
     linalg::GenericOp map = findReader(linear.getResult(index), reshape);
@@ -194,21 +200,20 @@ static LinearOp fuseReaders(RewriterBase &rewriter, LinearOp linear,
       return linear;
     Candidate candidate{linear, index, map};
     if (reshape) {
-      remarkDeclined(kPass, map,
-                     reshape->getName().getStringRef() +
-                         " stands between it and the linear");
+      declined[map] = reshape->getName().getStringRef().str() +
+                      " stands between it and the linear";
       return linear;
     }
     if (std::optional<std::string> reason = whyNot(candidate)) {
-      remarkDeclined(kPass, map, *reason);
+      declined[map] = *reason;
       return linear;
     }
     Operation *place = findPlace(rewriter, candidate);
     if (!place) {
-      remarkDeclined(kPass, map,
-                     "what it captures is computed from the linear's results");
+      declined[map] = "what it captures is computed from the linear's results";
       return linear;
     }
+    declined.erase(map);
     linear = fuse(rewriter, candidate, place);
   }
 }
@@ -219,10 +224,13 @@ struct FuseEpilogue : attn::impl::FuseEpilogueBase<FuseEpilogue> {
     SmallVector<LinearOp> linears;
     getOperation().walk([&](LinearOp linear) { linears.push_back(linear); });
     IRRewriter rewriter(&getContext());
+    Declined declined;
     for (LinearOp linear : linears)
       for (unsigned index = 0, end = linear.getNumResults(); index < end;
            ++index)
-        linear = fuseReaders(rewriter, linear, index);
+        linear = fuseReaders(rewriter, linear, index, declined);
+    for (auto &[map, reason] : declined)
+      remarkDeclined(kPass, map, reason);
   }
 };
 } // namespace

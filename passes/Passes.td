@@ -22,6 +22,22 @@ def FuseEpilogue : Pass<"attn-fuse-epilogue", "::mlir::func::FuncOp"> {
   }];
 }
 
+def FuseMaps : Pass<"attn-fuse-maps", "::mlir::func::FuncOp"> {
+  let summary = "g(f(x), c) => (g . f)(x, c)";
+  let description = [{
+    `g(f(x), c) => (g . f)(x, c)`, `g(transpose(x)) => g'(x)`
+
+    f and g are elementwise `linalg.generic`s; one pass over memory remains of a
+    chain of them. A transpose that one map reads becomes the order in which it
+    reads. Runs behind the fusions into linears and attention: what those take
+    costs nothing.
+
+    Declined, with a remark: a result that is read more than once or that its
+    reader broadcasts, which would be computed again for each reading, and what is
+    computed from weights when compiling.
+  }];
+}
+
 def FusePrologue : Pass<"attn-fuse-prologue", "::mlir::func::FuncOp"> {
   let summary = "linear(norm(x), w) => linear(x, w){prologue = norm}";
   let description = [{

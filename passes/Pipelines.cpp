@@ -19,6 +19,7 @@ void attn::buildFusionPipeline(OpPassManager &manager) {
   model.addPass(createFuseProjections());
   model.addPass(createFuseEpilogue());
   model.addPass(createFusePrologue());
+  model.addPass(createFuseMaps());
 }
 
 void attn::registerAllPasses() {

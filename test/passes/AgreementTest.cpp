@@ -43,7 +43,7 @@ TEST_P(Agreement, FusionKeepsValues) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Passes, Agreement,
-                         testing::Values("fuse-epilogue.mlir",
+                         testing::Values("fuse-epilogue.mlir", "fuse-maps.mlir",
                                          "fuse-projections.mlir",
                                          "fuse-prologue.mlir",
                                          "raise-attention.mlir"));
