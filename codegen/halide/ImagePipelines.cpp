@@ -86,10 +86,14 @@ ImagePipeline resampleWeights() {
   Expr begin = max(cast<int>(centre - support + 0.5f), 0);
   Expr end = min(cast<int>(centre + support + 0.5f), inSize);
 
+  // Windows at the far edge begin earlier, with weights of 0, so that all taps
+  // of all windows can be read.
+  Expr window = clamp(begin, 0, inSize - taps);
+  Expr sample = window + k;
   Expr position =
-      (cast<double>(k + begin) - centre + 0.5f) * (Expr(1.0) / filterScale);
-  value(k, x) =
-      select(k < end - begin, filterValue(filter, position), Expr(0.0));
+      (cast<double>(sample) - centre + 0.5f) * (Expr(1.0) / filterScale);
+  value(k, x) = select(sample >= begin && sample < end,
+                       filterValue(filter, position), Expr(0.0));
 
   RDom tap(0, taps, "tap");
   total(x) = Expr(0.0);
@@ -98,7 +102,7 @@ ImagePipeline resampleWeights() {
   Expr share = select(total(x) != 0.0f, value(k, x) / total(x), value(k, x));
   Expr fixed = share * Expr(double(1 << weightBits));
   weights(k, x) = cast<int>(select(share < 0.0f, fixed - 0.5f, fixed + 0.5f));
-  first(x) = begin;
+  first(x) = window;
 
   total.compute_at(weights, x);
   Pipeline pipeline({first, weights});
@@ -115,9 +119,8 @@ ImagePipeline resampleRows() {
   Func out("out"), sum("sum");
 
   RDom tap(0, weights.dim(0).extent(), "tap");
-  // Taps past the last sample have weight 0; the bound keeps their reads inside
-  // the picture.
-  Expr sample = clamp(first(x) + tap, in.dim(0).min(), in.dim(0).max());
+  Expr sample =
+      unsafe_promise_clamped(first(x) + tap, in.dim(0).min(), in.dim(0).max());
   sum(x, y, c) = 1 << (weightBits - 1);
   sum(x, y, c) += cast<int>(in(sample, y, c)) * weights(tap, x);
   out(x, y, c) = clipPixel(sum(x, y, c));
@@ -146,7 +149,8 @@ ImagePipeline resampleColumns() {
   Func out("out"), sum("sum");
 
   RDom tap(0, weights.dim(0).extent(), "tap");
-  Expr sample = clamp(first(y) + tap, in.dim(1).min(), in.dim(1).max());
+  Expr sample =
+      unsafe_promise_clamped(first(y) + tap, in.dim(1).min(), in.dim(1).max());
   sum(x, y, c) = 1 << (weightBits - 1);
   sum(x, y, c) += cast<int>(in(x, sample, c)) * weights(tap, y);
   out(x, y, c) = clipPixel(sum(x, y, c));

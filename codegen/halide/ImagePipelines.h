@@ -28,8 +28,9 @@ inline constexpr int weightBits = 22;
 /// Pillow's filters:
 ///   int weights(int32 filter, int32 in_size, int32 out_size, int32 taps,
 ///   first[x], weights[k, x])
-/// first[x] is the first sample that output x reads, weights[k, x] what it is
-/// multiplied with. The buffers' range of x says which outputs are wanted.
+/// first[x] is the first of the taps samples that output x reads, weights[k, x]
+/// what they are multiplied with; taps <= in_size, and no window leaves the
+/// picture. The buffers' range of x says which outputs are wanted.
 ImagePipeline resampleWeights();
 
 /// Resamples along rows, from interleaved to planar pixels:

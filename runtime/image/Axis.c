@@ -92,6 +92,8 @@ attn_status attn_image_fill_axis(attn_image_axis *a, int32_t filter,
     filter = ATTN_RESAMPLE_NEAREST; /* every filter is the identity then */
   double scale = (double)a->in_size / a->resized;
   a->taps = (int32_t)ceil(filter_support(filter) * fmax(scale, 1)) * 2 + 1;
+  if (a->taps > a->in_size)
+    a->taps = a->in_size;
   int32_t count = a->end - a->begin;
   a->first = malloc((size_t)count * sizeof *a->first);
   a->weights = malloc((size_t)count * (size_t)a->taps * sizeof *a->weights);
@@ -110,8 +112,7 @@ attn_status attn_image_fill_axis(attn_image_axis *a, int32_t filter,
     kernels->weights(filter, a->in_size, a->resized, a->taps, &first, &weights);
   }
   a->first_sample = a->first[0];
-  int64_t last = (int64_t)a->first[count - 1] + a->taps - 1;
-  a->last_sample = last < a->in_size ? (int32_t)last : a->in_size - 1;
+  a->last_sample = a->first[count - 1] + a->taps - 1;
   return ATTN_OK;
 }
 
