@@ -27,7 +27,15 @@ mlir::Operation *matchOp(mlir::func::FuncOp kernel) {
   return ops.empty() ? nullptr : (*ops.begin()).getOperation();
 }
 
+extern const KernelEmitter concatEmitter;
+extern const KernelEmitter embeddingEmitter;
+extern const KernelEmitter layerNormEmitter;
 extern const KernelEmitter linearEmitter;
+extern const KernelEmitter mapEmitter;
+extern const KernelEmitter matmulEmitter;
+extern const KernelEmitter rmsNormEmitter;
+extern const KernelEmitter sliceEmitter;
+extern const KernelEmitter softmaxEmitter;
 
 } // namespace attn::cpu
 

@@ -16,6 +16,14 @@ using namespace attn::cpu;
 /// Earlier ones win: a kernel that holds a linear and a map is a linear.
 static const KernelEmitter *const kEmitters[] = {
     &linearEmitter,
+    &layerNormEmitter,
+    &rmsNormEmitter,
+    &softmaxEmitter,
+    &embeddingEmitter,
+    &matmulEmitter,
+    &concatEmitter,
+    &sliceEmitter,
+    &mapEmitter,
 };
 
 /// An empty function over an argument block, in the kernel's place.

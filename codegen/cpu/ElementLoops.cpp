@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Loops over the elements of tensors.
+
+#include "codegen/cpu/ElementLoops.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+//===----------------------------------------------------------------------===//
+// Accesses
+//===----------------------------------------------------------------------===//
+
+Value attn::cpu::flatten(TileBuilder &b, Value buffer) {
+  auto type = cast<MemRefType>(buffer.getType());
+  if (type.getRank() == 1)
+    return buffer;
+  if (type.getRank() == 0)
+    return memref::ExpandShapeOp::create(
+        b, MemRefType::get({1}, type.getElementType()), buffer,
+        ArrayRef<ReassociationIndices>{});
+  ReassociationIndices all =
+      llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
+  return memref::CollapseShapeOp::create(b, buffer,
+                                         ArrayRef<ReassociationIndices>{all});
+}
+
+FailureOr<Access> attn::cpu::accessThrough(TileBuilder &b, Value buffer,
+                                           AffineMap map,
+                                           ArrayRef<int64_t> offsets,
+                                           ArrayRef<bool> whole) {
+  Access access{flatten(b, buffer), b.idx(0), {}};
+  access.steps.resize(map.getNumDims(), {Value(), false, true});
+  SmallVector<int64_t> axisOf(map.getNumDims(), -1);
+  Value stride = b.idx(1);
+  for (int64_t axis = int64_t(map.getNumResults()) - 1; axis >= 0; --axis) {
+    int64_t offset = offsets.empty() ? 0 : offsets[axis];
+    AffineExpr expr = map.getResult(axis);
+    if (auto constant = dyn_cast<AffineConstantExpr>(expr)) {
+      offset += constant.getValue();
+    } else {
+      auto loop = dyn_cast<AffineDimExpr>(expr);
+      if (!loop || axisOf[loop.getPosition()] >= 0)
+        return failure();
+      axisOf[loop.getPosition()] = axis;
+      Access::Step &step = access.steps[loop.getPosition()];
+      step.stride = stride;
+      step.isUnit = axis + 1 == int64_t(map.getNumResults());
+    }
+    access.start = b.add(access.start, b.mul(stride, offset));
+    stride = b.mul(stride, b.dim(buffer, axis));
+  }
+  for (unsigned loop = 1; loop < map.getNumDims(); ++loop) {
+    int64_t before = axisOf[loop - 1], axis = axisOf[loop];
+    bool unused = before < 0 && axis < 0;
+    bool adjacent =
+        before >= 0 && axis == before + 1 && (whole.empty() || whole[axis]);
+    access.steps[loop].joinsBefore = unused || adjacent;
+  }
+  return access;
+}
+
+//===----------------------------------------------------------------------===//
+// Emission
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+class Emitter {
+public:
+  Emitter(TileBuilder &b, const ElementLoops &loops, ElementLoops::Body body);
+  LogicalResult emit();
+
+private:
+  void join();
+  bool runsOnLanes() const;
+  void emitOuter();
+  void emitInner();
+  void emitPieces();
+  void emitElements(Value from, Value mask);
+  SmallVector<Value> reduce(ArrayRef<unsigned> remaining, Value mask,
+                            ValueRange accumulators);
+  SmallVector<Value> callBody(Value mask, ValueRange accumulators);
+  Value positionOf(const Access &access) const;
+  Value read(const Access &access, Value mask);
+  void write(Value value, const Access &access, Value mask);
+
+  TileBuilder &b;
+  ElementLoops loops;
+  ElementLoops::Body body;
+  SmallVector<unsigned> outer, reductions;
+  std::optional<unsigned> inner; ///< the loop over lanes
+  SmallVector<Value> at;         ///< where each loop stands; of `inner`, lane 0
+  bool failedOnce = false;
+};
+
+} // namespace
+
+Emitter::Emitter(TileBuilder &b, const ElementLoops &nest,
+                 ElementLoops::Body body)
+    : b(b), loops(nest), body(body) {
+  if (!loops.usesPositions)
+    join();
+  at.resize(loops.sizes.size());
+  for (unsigned loop = 0; loop < loops.sizes.size(); ++loop)
+    (loops.reduces[loop] ? reductions : outer).push_back(loop);
+  if (runsOnLanes())
+    inner = outer.pop_back_val();
+}
+
+static bool joinsEverywhere(ArrayRef<Access> accesses, unsigned loop) {
+  return llvm::all_of(accesses, [&](const Access &access) {
+    return access.steps[loop].joinsBefore;
+  });
+}
+
+/// Neighbouring loops that every tensor walks as one become one.
+void Emitter::join() {
+  for (unsigned loop = loops.sizes.size(); loop-- > 1;) {
+    if (loops.reduces[loop] != loops.reduces[loop - 1] ||
+        !joinsEverywhere(loops.inputs, loop) ||
+        !joinsEverywhere(loops.outputs, loop))
+      continue;
+    loops.sizes[loop] = b.mul(loops.sizes[loop - 1], loops.sizes[loop]);
+    loops.sizes.erase(loops.sizes.begin() + loop - 1);
+    loops.reduces.erase(loops.reduces.begin() + loop - 1);
+    for (SmallVector<Access> *accesses : {&loops.inputs, &loops.outputs})
+      for (Access &access : *accesses) {
+        access.steps[loop].joinsBefore = access.steps[loop - 1].joinsBefore;
+        access.steps.erase(access.steps.begin() + loop - 1);
+      }
+  }
+}
+
+/// i1 is a byte in memory and a bit in a vector.
+static bool isByte(const Access &access) {
+  return cast<MemRefType>(access.buffer.getType()).getElementTypeBitWidth() < 8;
+}
+
+bool Emitter::runsOnLanes() const {
+  if (outer.empty() || llvm::any_of(loops.inputs, isByte) ||
+      llvm::any_of(loops.outputs, isByte) ||
+      getConstantIntValue(OpFoldResult(loops.sizes[outer.back()])) == 1)
+    return false;
+  return llvm::all_of(loops.outputs, [&](const Access &output) {
+    return output.steps[outer.back()].isUnit;
+  });
+}
+
+LogicalResult Emitter::emit() {
+  if (!outer.empty())
+    emitOuter();
+  else if (inner)
+    emitPieces();
+  else
+    b.ifThen(b.equal(b.slot(), b.idx(0)), [&] { emitElements({}, {}); });
+  return failure(failedOnce);
+}
+
+/// The flat range of the outer loops is shared. It is walked row by row of the
+/// last outer loop, so that only rows cost divisions.
+void Emitter::emitOuter() {
+  Value total = b.idx(1);
+  for (unsigned loop : outer)
+    total = b.mul(total, loops.sizes[loop]);
+  auto [first, last] = b.share(total);
+  if (outer.size() == 1) {
+    b.forRange(first, last, b.idx(1), [&](Value i) {
+      at[outer.front()] = i;
+      emitInner();
+    });
+    return;
+  }
+  // Sizes may be 0; divisors may not.
+  Value width = b.max(loops.sizes[outer.back()], b.idx(1));
+  b.forRange(b.div(first, width), b.ceilDiv(last, width), b.idx(1),
+             [&, first = first, last = last](Value row) {
+               Value rest = row;
+               for (unsigned loop :
+                    llvm::reverse(ArrayRef(outer).drop_back())) {
+                 at[loop] = b.rem(rest, loops.sizes[loop]);
+                 rest = b.div(rest, loops.sizes[loop]);
+               }
+               Value begin = b.mul(row, width);
+               Value from = b.sub(b.max(first, begin), begin);
+               Value to = b.sub(b.min(last, b.add(begin, width)), begin);
+               b.forRange(from, to, b.idx(1), [&](Value i) {
+                 at[outer.back()] = i;
+                 emitInner();
+               });
+             });
+}
+
+void Emitter::emitInner() {
+  if (!inner)
+    return emitElements({}, {});
+  b.forLanes(loops.sizes[*inner],
+             [&](Value from, Value mask) { emitElements(from, mask); });
+}
+
+/// Without outer loops the inner one is shared, in pieces that keep whole
+/// vectors together.
+void Emitter::emitPieces() {
+  constexpr int64_t piece = 64 * kPanelWidth;
+  Value size = loops.sizes[*inner];
+  auto [first, last] = b.share(b.ceilDiv(size, piece));
+  Value begin = b.mul(first, piece);
+  Value end = b.min(b.mul(last, piece), size);
+  // A slot without work may begin beyond the end.
+  Value count = b.sub(b.max(end, b.min(begin, end)), b.min(begin, end));
+  b.forLanes(count, [&](Value from, Value mask) {
+    emitElements(b.add(begin, from), mask);
+  });
+}
+
+/// One element of each output, or 16 from `from` on.
+void Emitter::emitElements(Value from, Value mask) {
+  if (inner)
+    at[*inner] = from;
+  SmallVector<Value> accumulators;
+  for (Value initial : loops.initial)
+    accumulators.push_back(inner ? b.splat(initial) : initial);
+  SmallVector<Value> results = reduce(reductions, mask, accumulators);
+  if (failedOnce)
+    return;
+  for (auto [result, output] : llvm::zip_equal(results, loops.outputs))
+    write(result, output, mask);
+}
+
+SmallVector<Value> Emitter::reduce(ArrayRef<unsigned> remaining, Value mask,
+                                   ValueRange accumulators) {
+  if (remaining.empty())
+    return callBody(mask, accumulators);
+  return b.forRange(b.idx(0), loops.sizes[remaining.front()], b.idx(1),
+                    accumulators, [&](Value i, ValueRange carried) {
+                      at[remaining.front()] = i;
+                      return reduce(remaining.drop_front(), mask, carried);
+                    });
+}
+
+SmallVector<Value> Emitter::callBody(Value mask, ValueRange accumulators) {
+  SmallVector<Value> elements;
+  for (const Access &input : loops.inputs)
+    elements.push_back(read(input, mask));
+  auto position = [&](unsigned loop) {
+    return inner == loop ? b.laneIndices(at[loop]) : at[loop];
+  };
+  FailureOr<SmallVector<Value>> results =
+      body(elements, accumulators, position, mask);
+  failedOnce |= failed(results);
+  if (failed(results)) // keep the loops well formed until the error is seen
+    return SmallVector<Value>(accumulators);
+  if (inner)
+    for (Value &result : *results)
+      result = b.splat(result);
+  return *results;
+}
+
+/// The element at which all loops stand.
+Value Emitter::positionOf(const Access &access) const {
+  Value position = access.start;
+  for (auto [step, index] : llvm::zip_equal(access.steps, at))
+    if (step.stride)
+      position = b.add(position, b.mul(index, step.stride));
+  return position;
+}
+
+Value Emitter::read(const Access &access, Value mask) {
+  Value position = positionOf(access);
+  if (!inner || !access.steps[*inner].stride)
+    return b.loadScalar(access.buffer, position);
+  if (access.steps[*inner].isUnit)
+    return b.load(access.buffer, position, mask);
+  Value stride = b.splat(access.steps[*inner].stride);
+  Value lanes = arith::MulIOp::create(b, b.laneIndices(b.idx(0)), stride);
+  Value indices = arith::AddIOp::create(b, lanes, b.splat(position));
+  return b.gather(access.buffer, indices, mask);
+}
+
+void Emitter::write(Value value, const Access &access, Value mask) {
+  Value position = positionOf(access);
+  if (inner)
+    b.store(value, access.buffer, position, mask);
+  else
+    memref::StoreOp::create(b, value, access.buffer, position);
+}
+
+LogicalResult ElementLoops::emit(TileBuilder &b, Body body) {
+  return Emitter(b, *this, body).emit();
+}
