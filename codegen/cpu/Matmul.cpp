@@ -18,7 +18,7 @@ static Value asBatches(TileBuilder &b, Value buffer) {
   if (rank == 2) {
     SmallVector<OpFoldResult> sizes = {b.getIndexAttr(1)};
     for (int64_t d = 0; d < 2; ++d)
-      sizes.push_back(OpFoldResult(b.dim(buffer, d)));
+      sizes.push_back(getAsOpFoldResult(b.dim(buffer, d)));
     auto expanded = MemRefType::get({1, type.getDimSize(0), type.getDimSize(1)},
                                     type.getElementType());
     return memref::ExpandShapeOp::create(

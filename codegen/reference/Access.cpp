@@ -62,14 +62,15 @@ FailureOr<Access> Access::create(Operation *op, const llvm::Twine &what,
       (reach < 0 ? least : most) += reach;
       access.strides[loop] += (*coefficients)[loop] * stride;
     }
-    bool fits = isa<AffineDimExpr>(expr)
-                    ? most == shape[axis] - 1
-                    : !runs || (least >= 0 && most < shape[axis]);
+    // A dimension that one loop walks alone has that loop's size, 0 included.
+    auto dim = dyn_cast<AffineDimExpr>(expr);
+    int64_t needed = dim ? loopSizes[dim.getPosition()] : most + 1;
+    bool fits = dim ? shape[axis] == needed
+                    : !runs || (least >= 0 && shape[axis] >= needed);
     if (!fits)
       return op->emitOpError("expects dimension ")
-             << axis << " of " << what << " to be "
-             << (isa<AffineDimExpr>(expr) ? "" : "at least ") << most + 1
-             << ", but got " << shape[axis];
+             << axis << " of " << what << " to be " << (dim ? "" : "at least ")
+             << needed << ", but got " << shape[axis];
     access.start += coefficients->back() * stride;
     stride *= shape[axis];
   }

@@ -183,3 +183,21 @@ func.func @rolled() -> tensor<2xf32> {
   }
   return %y : tensor<2xf32>
 }
+
+// A tensor without elements has loops that do not run.
+// CHECK: nothing#0: [2] 0 0
+func.func @nothing() -> tensor<2xf32> {
+  %zero = arith.constant 0.0 : f32
+  %x = arith.constant dense<1.0> : tensor<0x2xf32>
+  %empty = tensor.empty() : tensor<2xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<2xf32>) -> tensor<2xf32>
+  %y = linalg.generic {
+      indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (j)>],
+      iterator_types = ["reduction", "parallel"]}
+      ins(%x : tensor<0x2xf32>) outs(%init : tensor<2xf32>) {
+  ^bb0(%a: f32, %acc: f32):
+    %0 = arith.addf %a, %acc : f32
+    linalg.yield %0 : f32
+  } -> tensor<2xf32>
+  return %y : tensor<2xf32>
+}
