@@ -179,8 +179,11 @@ Error Reader::readResize(attn_image_transform &transform) const {
   }
   if (sides->size() == 1 && sides->get("shortest_edge")) {
     transform.resize = ATTN_RESIZE_SHORTEST_EDGE;
-    return readSide("size", sides->get("shortest_edge"),
-                    "{shortest_edge} with a number", transform.resize_width);
+    Error error =
+        readSide("size", sides->get("shortest_edge"),
+                 "{shortest_edge} with a number", transform.resize_width);
+    transform.resize_height = transform.resize_width;
+    return error;
   }
   if (sides->size() != 2)
     return expects("size", "a number, {height, width} or {shortest_edge}");
