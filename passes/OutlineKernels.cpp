@@ -54,7 +54,8 @@ struct Group {
 
 class Grouper {
 public:
-  explicit Grouper(func::FuncOp func) : func(func) {}
+  Grouper(func::FuncOp func, const SymbolicShapes &shapes)
+      : func(func), shapes(shapes) {}
 
   static bool isRoot(Operation *op) {
     if (isa<GetParameterOp, LaunchOp, tensor::EmptyOp, tensor::DimOp,
@@ -91,6 +92,7 @@ public:
       collect(group, group.last, order);
     for (Operation *op : order)
       group.members.insert(op);
+    addSizeSources(group);
     return group;
   }
 
@@ -118,6 +120,29 @@ private:
     return isa<linalg::TransposeOp>(op) && isa<AttentionOp>(user);
   }
 
+  /// A size that no input of the kernel has, such as the batch that a class
+  /// token is repeated for, comes from an argument of the model.
+  void addSizeSources(Group &group) {
+    auto has = [&](Value tensor, const DimExpr &size) {
+      return llvm::is_contained(shapes.shapeOf(tensor), size);
+    };
+    for (Operation *op : group.members)
+      for (Value operand : op->getOperands()) {
+        if (!operand.getType().isIndex())
+          continue;
+        std::optional<DimExpr> size = shapes.valueOf(operand);
+        if (!size || size->asConstant() ||
+            llvm::any_of(group.inputs,
+                         [&](Value input) { return has(input, *size); }))
+          continue;
+        for (BlockArgument argument : func.getArguments())
+          if (has(argument, *size)) {
+            group.inputs.insert(argument);
+            break;
+          }
+      }
+  }
+
   static bool isDestination(Operation *user, Value value) {
     auto linalgOp = dyn_cast<linalg::LinalgOp>(user);
     return linalgOp && llvm::is_contained(linalgOp.getDpsInits(), value);
@@ -142,6 +167,7 @@ private:
   }
 
   func::FuncOp func;
+  const SymbolicShapes &shapes;
 };
 
 /// Builds kernel functions from groups and keeps one of each structure.
@@ -396,7 +422,7 @@ struct OutlineKernels : attn::impl::OutlineKernelsBase<OutlineKernels> {
         roots.push_back(&op);
 
     for (Operation *root : roots) {
-      Group group = Grouper(model).build(root);
+      Group group = Grouper(model, *shapes).build(root);
       FailureOr<func::FuncOp> kernel = kernels.get(group);
       if (failed(kernel) || failed(replace(group, *kernel, *shapes, layouts)))
         return failure();

@@ -104,6 +104,17 @@ def RaiseAttention : Pass<"attn-raise-attention", "::mlir::func::FuncOp"> {
   }];
 }
 
+def ExposeTaps : Pass<"attn-expose-taps", "::mlir::func::FuncOp"> {
+  let summary = "return y => return y, taps...";
+  let description = [{
+    `return y => return y, taps...`
+
+    Every value tapped with `attn.tap` becomes one more result of the model,
+    under the name of its tap. Taps with a dimension that is not one of the
+    model's named dimensions are left alone.
+  }];
+}
+
 def HoistParameters : Pass<"attn-hoist-parameters", "::mlir::ModuleOp"> {
   let summary = "f(weights) => get_parameter [@p], @p = f(weights)";
   let description = [{

@@ -22,8 +22,24 @@ void attn::buildFusionPipeline(OpPassManager &manager) {
   model.addPass(createFuseMaps());
 }
 
+void attn::buildOutlinePipeline(OpPassManager &manager) {
+  manager.addPass(createHoistParameters());
+  manager.addPass(createOutlineKernels());
+  manager.addPass(createRollLayers());
+}
+
+void attn::buildPlanPipeline(OpPassManager &manager) {
+  manager.addPass(createPlanMemory());
+  manager.addPass(createPlaceParameters());
+}
+
 void attn::registerAllPasses() {
   registerAttnPasses();
+  PassPipelineRegistration<>(
+      "attn-outline", "Hoist parameters, outline kernels and roll layers",
+      buildOutlinePipeline);
+  PassPipelineRegistration<>("attn-plan", "Plan memory and place parameters",
+                             buildPlanPipeline);
   PassPipelineRegistration<>(
       "attn-fuse",
       "Raise attention, then fuse projections, epilogues and prologues",

@@ -15,7 +15,16 @@ namespace attn {
 /// The pass manager is one over a module.
 void buildFusionPipeline(mlir::OpPassManager &manager);
 
-/// Registers every pass, and the pipeline above as `--attn-fuse`.
+/// Appends the passes that turn a fused model into launches of kernels, in
+/// loops over layers, reading parameters.
+void buildOutlinePipeline(mlir::OpPassManager &manager);
+
+/// Appends the passes that give an outlined model its memory: buffers of the
+/// workspace and places in the weights file.
+void buildPlanPipeline(mlir::OpPassManager &manager);
+
+/// Registers every pass, and the pipelines above as `--attn-fuse`,
+/// `--attn-outline` and `--attn-plan`.
 void registerAllPasses();
 
 } // namespace attn

@@ -4,28 +4,17 @@
 include "llvm/Option/OptParser.td"
 
 def compile : SubCommand<"compile", "Compile a model to a library, a C header and a weights file",
-  "attnc compile MODEL -o DIR [options]\n"
-  "  attnc compile vit-base/ -o build\n"
-  "  attnc compile vit.attn --config config.json --weights model.safetensors -o build --emit shared">;
+                         "attnc compile MODEL -o DIR [options]">;
 def run : SubCommand<"run", "Run a model, or a library compiled from one",
-  "attnc run MODEL --inputs FILE --outputs FILE [options]\n"
-  "  attnc run bert/ --inputs in.safetensors --outputs out.safetensors\n"
-  "  attnc run vit/ --image cat.png">;
+                     "attnc run MODEL --inputs FILE [--outputs FILE] [options]">;
 def verify : SubCommand<"verify", "Compare a compiled model with the f64 reference, layer by layer",
-  "attnc verify MODEL [options]\n"
-  "  attnc verify vit/\n"
-  "  attnc verify bert/ --inputs in.safetensors">;
+                        "attnc verify MODEL [options]">;
 def bench : SubCommand<"bench", "Measure a compiled model",
-  "attnc bench MODEL [options]\n"
-  "  attnc bench vit/ --batch 1 --threads 2\n"
-  "  attnc bench bert/ --dim sequence=128 --by-kernel">;
+                       "attnc bench MODEL [options]">;
 def inspect : SubCommand<"inspect", "Show what a model is made of and what it costs",
-  "attnc inspect MODEL [options]\n"
-  "  attnc inspect vit/\n"
-  "  attnc inspect build/vit.weights --check">;
+                         "attnc inspect MODEL [options]">;
 def completion : SubCommand<"completion", "Print a completion script for bash",
-  "attnc completion\n"
-  "  source <(attnc completion)">;
+                            "attnc completion">;
 
 defvar building = [compile, run, verify, bench, inspect];
 defvar running = [run, verify, bench];
@@ -33,9 +22,6 @@ defvar all = [compile, run, verify, bench, inspect, completion];
 
 class ValueOption<string name, list<SubCommand> commands, string metaVar, string help>
     : Separate<["--"], name, commands>, HelpText<help>, MetaVarName<metaVar>;
-class EqualsOf<Separate option, string name, list<SubCommand> commands>
-    : Joined<["--"], name # "=", commands>, Alias<option>;
-
 multiclass Value<string name, list<SubCommand> commands, string metaVar, string help> {
   def NAME : ValueOption<name, commands, metaVar, help>;
   def NAME # _eq : Joined<["--"], name # "=", commands>, Alias<!cast<Separate>(NAME)>;

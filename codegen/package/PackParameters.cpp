@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Evaluates, converts and lays out parameters.
+
+#include "codegen/package/PackParameters.h"
+
+#include "codegen/reference/Evaluator.h"
+#include "passes/ParameterStorage.h"
+
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::package;
+
+namespace {
+
+llvm::Error fail(const Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+/// Reads rows [begin, begin + rows.size() / K) of a matrix as float.
+using RowReader =
+    llvm::function_ref<void(uint64_t begin, MutableArrayRef<float>)>;
+using Writer = llvm::function_ref<llvm::Error(ArrayRef<char>)>;
+
+ArrayRef<char> bytesOf(ArrayRef<float> values) {
+  return {reinterpret_cast<const char *>(values.data()),
+          values.size() * sizeof(float)};
+}
+
+/// Stores [N, K] as [ceil(N / width)][K][width], zeros beyond N.
+llvm::Error writePanels(int64_t n, int64_t k, int64_t width, RowReader read,
+                        Writer write) {
+  std::vector<float> rows(width * k), panel(width * k);
+  for (int64_t first = 0; first < n; first += width) {
+    int64_t count = std::min(width, n - first);
+    read(first * k, MutableArrayRef(rows).take_front(count * k));
+    std::fill(rows.begin() + count * k, rows.end(), 0.0f);
+    for (int64_t i = 0; i < k; ++i)
+      for (int64_t r = 0; r < width; ++r)
+        panel[i * width + r] = rows[r * k + i];
+    if (llvm::Error error = write(bytesOf(panel)))
+      return error;
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error writeRowMajor(uint64_t elements, RowReader read, Writer write) {
+  constexpr uint64_t piece = 1 << 16;
+  std::vector<float> buffer(std::min(elements, piece));
+  for (uint64_t begin = 0; begin < elements; begin += piece) {
+    auto part = MutableArrayRef(buffer).take_front(
+        std::min(piece, elements - begin));
+    read(begin, part);
+    if (llvm::Error error = write(bytesOf(part)))
+      return error;
+  }
+  return llvm::Error::success();
+}
+
+/// Writes float elements in the parameter's layout.
+llvm::Error writeFloats(ParameterOp parameter, RowReader read, Writer write) {
+  auto type = cast<RankedTensorType>(parameter.getType());
+  if (auto panels = dyn_cast_or_null<PanelsAttr>(parameter.getLayoutAttr()))
+    return writePanels(type.getDimSize(0), type.getDimSize(1),
+                       panels.getWidth(), read, write);
+  return writeRowMajor(type.getNumElements(), read, write);
+}
+
+class Packer {
+public:
+  Packer(const weights::TensorTable &weights, Writer write)
+      : weights(weights), write(write) {}
+
+  llvm::Error pack(ParameterOp parameter) {
+    Operation *terminator = parameter.getBody().front().getTerminator();
+    if (auto weight = terminator->getOperand(0).getDefiningOp<WeightOp>())
+      return packWeight(parameter, weight);
+    return packExpression(parameter);
+  }
+
+private:
+  llvm::Error packWeight(ParameterOp parameter, WeightOp weight) {
+    const weights::Tensor *tensor = weights.find(weight.getName());
+    auto type = cast<RankedTensorType>(weight.getType());
+    if (!tensor || ArrayRef<int64_t>(tensor->shape) != type.getShape())
+      return fail("tensor '" + weight.getName() +
+                  "' is missing or has another shape");
+    return writeFloats(
+        parameter,
+        [&](uint64_t begin, MutableArrayRef<float> out) {
+          weights::readAsF32(*tensor, begin, out);
+        },
+        write);
+  }
+
+  llvm::Error packExpression(ParameterOp parameter) {
+    auto lookup = [&](StringRef name, RankedTensorType expected)
+        -> llvm::Expected<reference::Array> { return read(name, expected); };
+    FailureOr<reference::Array> value =
+        reference::evaluateParameter(parameter, lookup);
+    if (failed(value))
+      return fail("parameter '" + parameter.getSymName() +
+                  "' cannot be computed");
+    if (!value->isFloat()) {
+      ArrayRef<int64_t> integers = value->integers();
+      return write({reinterpret_cast<const char *>(integers.data()),
+                    integers.size() * sizeof(int64_t)});
+    }
+    ArrayRef<double> values = value->floats();
+    return writeFloats(
+        parameter,
+        [&](uint64_t begin, MutableArrayRef<float> out) {
+          for (size_t i = 0; i < out.size(); ++i)
+            out[i] = static_cast<float>(values[begin + i]);
+        },
+        write);
+  }
+
+  llvm::Expected<reference::Array> read(StringRef name,
+                                        RankedTensorType expected) {
+    const weights::Tensor *tensor = weights.find(name);
+    if (!tensor)
+      return fail("tensor '" + name + "' is missing");
+    if (ArrayRef<int64_t>(tensor->shape) != expected.getShape())
+      return fail("tensor '" + name + "' has another shape");
+    std::vector<double> values(tensor->elements());
+    weights::readAsF64(*tensor, 0, values);
+    return reference::Array::ofFloats(expected.getShape(), std::move(values));
+  }
+
+  const weights::TensorTable &weights;
+  Writer write;
+};
+
+} // namespace
+
+llvm::Expected<std::vector<WeightsEntry>>
+attn::package::describeParameters(ModuleOp module) {
+  std::vector<WeightsEntry> entries;
+  for (auto parameter : module.getOps<ParameterOp>()) {
+    auto type = cast<RankedTensorType>(parameter.getType());
+    FailureOr<int64_t> bytes = storageBytes(parameter);
+    auto offset = parameter->getAttrOfType<IntegerAttr>(kOffsetAttr);
+    bool isFloat = type.getElementType().isF32();
+    if (failed(bytes) || !offset ||
+        !(isFloat || type.getElementType().isInteger(64)))
+      return fail("parameter '" + parameter.getSymName() +
+                  "' has no place or type in a weights file");
+    WeightsEntry entry;
+    entry.name = parameter.getSymName().str();
+    entry.layout = "row-major";
+    if (auto panels = dyn_cast_or_null<PanelsAttr>(parameter.getLayoutAttr()))
+      entry.layout = "panels<" + std::to_string(panels.getWidth()) + ">";
+    entry.dtype = isFloat ? ATTN_F32 : ATTN_I64;
+    entry.shape.assign(type.getShape().begin(), type.getShape().end());
+    entry.bytes = *bytes;
+    entry.offset = offset.getInt();
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+llvm::Error attn::package::writeParameters(
+    ModuleOp module, const weights::TensorTable &weights, StringRef path,
+    const BuildId &buildId, llvm::function_ref<void(uint64_t)> onProgress) {
+  auto entries = describeParameters(module);
+  if (!entries)
+    return entries.takeError();
+  auto writer = WeightsFileWriter::create(path, buildId, std::move(*entries));
+  if (!writer)
+    return writer.takeError();
+  uint64_t written = 0;
+  Packer packer(weights, [&](ArrayRef<char> bytes) {
+    written += bytes.size();
+    onProgress(written);
+    return (*writer)->append(bytes);
+  });
+  for (auto parameter : module.getOps<ParameterOp>())
+    if (llvm::Error error = packer.pack(parameter))
+      return error;
+  return (*writer)->finish();
+}

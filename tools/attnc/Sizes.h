@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// The sizes at which verify and bench run a model.
+
+#ifndef ATTN_TOOLS_ATTNC_SIZES_H
+#define ATTN_TOOLS_ATTNC_SIZES_H
+
+#include "tools/attnc/CommandLine.h"
+#include "tools/attnc/Engine.h"
+
+namespace attn::tool {
+
+/// The size of every dynamic dimension: what --dim and --batch say, else
+/// `otherwise` for it, within its bounds. A name that the model does not have
+/// is an error that lists those it has.
+inline llvm::Expected<std::vector<int64_t>>
+chooseSizes(const CommandLine &line, const attn_program &program,
+            llvm::function_ref<int64_t(llvm::StringRef)> otherwise) {
+  auto given = line.dims();
+  if (!given)
+    return given.takeError();
+  llvm::ArrayRef<attn_dim_info> infos(program.dims, program.dim_count);
+  std::vector<int64_t> sizes;
+  for (const attn_dim_info &info : infos)
+    sizes.push_back(std::clamp(otherwise(info.name), info.min, info.max));
+  for (const auto &[name, size] : *given) {
+    bool found = false;
+    std::string known;
+    for (auto [info, chosen] : llvm::zip_equal(infos, sizes)) {
+      known += known.empty() ? "" : ", ";
+      known += info.name;
+      if (name != info.name)
+        continue;
+      found = true;
+      chosen = size;
+    }
+    if (!found)
+      return llvm::make_error<UsageError>(
+          "the model has no dynamic dimension '" + name + "'; it has " +
+          (known.empty() ? std::string("none") : known));
+  }
+  return sizes;
+}
+
+} // namespace attn::tool
+
+#endif // ATTN_TOOLS_ATTNC_SIZES_H

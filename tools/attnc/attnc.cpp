@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// The attention compiler's command: picks the subcommand and reports errors.
+
+#include "tools/attnc/CommandLine.h"
+#include "tools/attnc/Commands.h"
+
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/WithColor.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+using namespace attn::tool;
+
+char ExitStatus::ID;
+
+static int report(Error error) {
+  int code = ExitBadInput;
+  handleAllErrors(
+      std::move(error),
+      [&](const UsageError &usage) {
+        code = ExitUsage;
+        WithColor::error(errs(), "attnc");
+        usage.log(errs());
+        errs() << "\n";
+      },
+      [&](const ExitStatus &status) { code = status.code(); },
+      [&](const ErrorInfoBase &other) {
+        std::string text = other.message();
+        WithColor::error(errs(), "attnc") << StringRef(text).rtrim() << "\n";
+      });
+  return code;
+}
+
+static Error dispatch(const CommandLine &line) {
+  if (line.has(OPT_help) || line.has(OPT_h)) {
+    printHelp(line.command(), outs());
+    return Error::success();
+  }
+  struct Command {
+    StringRef name;
+    Error (*run)(const CommandLine &);
+  };
+  static constexpr Command commands[] = {
+      {"compile", compileCommand}, {"run", runCommand},
+      {"verify", verifyCommand},
+  };
+  for (const Command &command : commands)
+    if (command.name == line.command())
+      return command.run(line);
+  if (line.command() == "completion") {
+    printCompletion(outs());
+    return Error::success();
+  }
+  if (line.has(OPT_version)) {
+    outs() << "attnc " << ATTNC_VERSION << " (LLVM " << LLVM_VERSION_STRING
+           << ")\n";
+    return Error::success();
+  }
+  printHelp("", errs());
+  return make_error<UsageError>("expects a subcommand");
+}
+
+int main(int argc, char **argv) {
+  InitLLVM init(argc, argv);
+  Expected<CommandLine> line = CommandLine::parse(argc, argv);
+  if (!line)
+    return report(line.takeError());
+  if (Error error = dispatch(*line))
+    return report(std::move(error));
+  return ExitOk;
+}
