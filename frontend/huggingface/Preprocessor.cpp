@@ -164,16 +164,19 @@ Error Reader::readResize(attn_image_transform &transform) const {
   if (!resize)
     return Error::success();
   const json::Value *size = get("size");
-  transform.resize = square ? ATTN_RESIZE_EXACT : ATTN_RESIZE_SHORTEST_EDGE;
+  auto resizeOf = [](bool square) {
+    return square ? ATTN_RESIZE_EXACT : ATTN_RESIZE_SHORTEST_EDGE;
+  };
+  transform.resize = resizeOf(kind->square);
   transform.resize_width = transform.resize_height = kind->size;
   if (!size)
     return Error::success();
   const json::Object *sides = size->getAsObject();
   if (!sides) {
-    Error error = readSide("size", size,
-                           "a number or {height, width} or "
-                           "{shortest_edge} with numbers",
-                           transform.resize_width);
+    transform.resize = resizeOf(square);
+    Error error =
+        readSide("size", size, "a number, {height, width} or {shortest_edge}",
+                 transform.resize_width);
     transform.resize_height = transform.resize_width;
     return error;
   }
