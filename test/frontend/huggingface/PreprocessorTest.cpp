@@ -90,6 +90,8 @@ TEST(Preprocessor, LeavesOutStepsThatAreOff) {
 }
 
 TEST(Preprocessor, ReadsEveryFormOfSize) {
+  EXPECT_EQ(parse(R"({"default_to_square": false})").resize, ATTN_RESIZE_EXACT)
+      << "it is about bare numbers only";
   EXPECT_EQ(parse(R"({"size": {"shortest_edge": 72}})").resize,
             ATTN_RESIZE_SHORTEST_EDGE);
   EXPECT_EQ(parse(R"({"size": 384})").resize_height, 384);
