@@ -75,7 +75,8 @@ void GraphBuilder::emitRegion(const Node &node, const Node &result,
   needed[result.id] = true;
   std::vector<const Node *> order;
   for (auto it = info.body.rbegin(); it != info.body.rend(); ++it) {
-    if (!needed[(*it)->id])
+    // Numbers are made where they are used, in their user's type.
+    if (!needed[(*it)->id] || ((*it)->isScalarConstant() && *it != &result))
       continue;
     for (const Node *operand : (*it)->operands)
       needed[operand->id] = true;
@@ -95,8 +96,11 @@ void GraphBuilder::emitRegion(const Node &node, const Node &result,
 Value GraphBuilder::regionOperand(const Node &node, const Node &user) {
   bool condition =
       user.function == Function::Where && &node == user.operands[0];
-  Value value = convertElement(b, loc, regionValues.lookup(&node),
-                               condition ? Element::Bool : user.operandElement);
+  Element wanted = condition ? Element::Bool : user.operandElement;
+  Value value =
+      node.isScalarConstant()
+          ? scalarConstant(b, loc, node, wanted)
+          : convertElement(b, loc, regionValues.lookup(&node), wanted);
   if (!user.type.rank() || isa<RankedTensorType>(value.getType()))
     return value;
   auto vector =
@@ -110,14 +114,12 @@ Value GraphBuilder::emitInRegion(const Node &node, Block &block) {
     return node.index < 0 ? block.getArguments().back()
                           : block.getArgument(node.index);
   case NodeKind::Constant: {
-    mlir::Type element =
-        node.type.element == Element::F32    ? mlir::Type(b.getF32Type())
-        : node.type.element == Element::Bool ? mlir::Type(b.getI1Type())
-                                             : mlir::Type(b.getI64Type());
-    if (isa<FloatType>(element))
-      return numberLike(b, loc, element, node.real);
-    return arith::ConstantOp::create(b, loc,
-                                     b.getIntegerAttr(element, node.integer));
+    Value scalar = scalarConstant(b, loc, node, node.type.element);
+    if (!node.type.rank())
+      return scalar;
+    auto vector = RankedTensorType::get({*node.type.shape[0].constant()},
+                                        scalar.getType());
+    return tensor::SplatOp::create(b, loc, scalar, vector);
   }
   case NodeKind::Dot:
     return attn::DotOp::create(b, loc, regionValues.lookup(node.operands[0]),
@@ -136,8 +138,10 @@ Value GraphBuilder::emitInRegion(const Node &node, Block &block) {
     Value source = regionValues.lookup(node.operands[0]);
     SmallVector<Value> indices;
     for (const Node *index : llvm::drop_begin(node.operands))
-      indices.push_back(
-          convertElement(b, loc, regionValues.lookup(index), Element::Index));
+      indices.push_back(index->isConstant()
+                            ? scalarConstant(b, loc, *index, Element::Index)
+                            : convertElement(b, loc, regionValues.lookup(index),
+                                             Element::Index));
     if (!node.type.rank())
       return tensor::ExtractOp::create(b, loc, source, indices);
     SmallVector<OpFoldResult> offsets(indices.begin(), indices.end()), extent;

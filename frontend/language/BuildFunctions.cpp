@@ -21,6 +21,18 @@ Value attn::lang::numberLike(OpBuilder &b, Location loc, mlir::Type type,
   return arith::ConstantOp::create(b, loc, scalar);
 }
 
+Value attn::lang::scalarConstant(OpBuilder &b, Location loc, const Node &node,
+                                 Element element) {
+  mlir::Type type = element == Element::F32     ? mlir::Type(b.getF32Type())
+                    : element == Element::Index ? mlir::Type(b.getIndexType())
+                    : element == Element::Bool  ? mlir::Type(b.getI1Type())
+                                                : mlir::Type(b.getI64Type());
+  TypedAttr value = element == Element::F32
+                        ? TypedAttr(b.getFloatAttr(type, node.constantAsReal()))
+                        : TypedAttr(b.getIntegerAttr(type, node.integer));
+  return arith::ConstantOp::create(b, loc, value);
+}
+
 Value attn::lang::convertElement(OpBuilder &b, Location loc, Value value,
                                  Element to) {
   mlir::Type from = getElementTypeOrSelf(value.getType());

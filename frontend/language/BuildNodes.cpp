@@ -78,12 +78,6 @@ Value GraphBuilder::emit(const Node &node) {
 // Elementwise
 //===----------------------------------------------------------------------===//
 
-static Value scalarConstant(OpBuilder &b, Location loc, const Node &node) {
-  if (node.type.element == Element::F32)
-    return numberLike(b, loc, b.getF32Type(), node.real);
-  return arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(node.integer));
-}
-
 static SmallVector<utils::IteratorType> parallel(size_t rank) {
   return SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel);
 }
@@ -116,11 +110,11 @@ Value GraphBuilder::emitMap(const Node &node) {
     SmallVector<Value> x;
     size_t next = 0;
     for (auto [i, operand] : llvm::enumerate(node.operands)) {
-      Value value = operand->isConstant() ? scalarConstant(b, loc, *operand)
-                                          : args[next++];
       bool condition = node.function == Function::Where && i == 0;
-      x.push_back(convertElement(
-          b, loc, value, condition ? Element::Bool : node.operandElement));
+      Element wanted = condition ? Element::Bool : node.operandElement;
+      x.push_back(operand->isConstant()
+                      ? scalarConstant(b, loc, *operand, wanted)
+                      : convertElement(b, loc, args[next++], wanted));
     }
     Value result = emitFunction(b, loc, node.function, x);
     Element stored =
@@ -166,7 +160,7 @@ Value GraphBuilder::emitConstant(const Node &node) {
                                      DenseElementsAttr::get(type, element));
   }
   return generate(b, loc, empty(node.type), [&](OpBuilder &b, Location loc) {
-    return scalarConstant(b, loc, node);
+    return scalarConstant(b, loc, node, node.type.element);
   });
 }
 

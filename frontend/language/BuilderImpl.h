@@ -23,6 +23,10 @@ mlir::Value convertElement(mlir::OpBuilder &b, mlir::Location loc,
 mlir::Value numberLike(mlir::OpBuilder &b, mlir::Location loc, mlir::Type type,
                        double real);
 
+/// The number of a Constant node as a scalar of the given element type.
+mlir::Value scalarConstant(mlir::OpBuilder &b, mlir::Location loc,
+                           const Node &node, Element element);
+
 class GraphBuilder {
 public:
   GraphBuilder(mlir::MLIRContext *context, const Graph &graph,

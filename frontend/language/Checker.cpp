@@ -182,7 +182,9 @@ bool Checker::declareInputs(const ModelDecl &model) {
     if (std::find(optionals.begin(), optionals.end(), name) == optionals.end())
       diagnostics.error("model '" + model.name + "' has no optional input '" +
                         name + "'" + suggestion(name, optionals));
-  bool ok = !diagnostics.hasErrors();
+  if (diagnostics.hasErrors())
+    return false;
+  bool ok = true;
   for (const Port &port : model.inputs)
     ok &= declareInput(port);
   return ok;
