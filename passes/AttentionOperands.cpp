@@ -92,30 +92,7 @@ static Value createTranspose(RewriterBase &rewriter, Value value,
       ->getResult(0);
 }
 
-/// expand(transpose(collapse(x))) that swaps the last two dimensions of x, with
-/// the others joined in between => x.
-static Value matchSwapOfCollapsed(Value value) {
-  auto expand = value.getDefiningOp<tensor::ExpandShapeOp>();
-  auto transpose =
-      expand ? expand.getSrc().getDefiningOp<linalg::TransposeOp>() : nullptr;
-  auto collapse =
-      transpose ? transpose.getInput().getDefiningOp<tensor::CollapseShapeOp>()
-                : nullptr;
-  if (!collapse || transpose.getPermutation() != ArrayRef<int64_t>{0, 2, 1} ||
-      collapse.getReassociationIndices() != expand.getReassociationIndices() ||
-      collapse.getReassociationIndices()[1].size() != 1)
-    return {};
-  auto from = collapse.getSrcType();
-  auto to = expand.getResultType();
-  if (applyPermutation(from.getShape(), getSwap(from.getRank())) !=
-      SmallVector<int64_t>(to.getShape()))
-    return {};
-  return collapse.getSrc();
-}
-
 Value attn::swapLastTwo(RewriterBase &rewriter, Value value) {
-  if (Value source = matchSwapOfCollapsed(value))
-    return source;
   SmallVector<int64_t> permutation =
       getSwap(cast<RankedTensorType>(value.getType()).getRank());
   if (auto transpose = value.getDefiningOp<linalg::TransposeOp>()) {

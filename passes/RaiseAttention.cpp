@@ -2,10 +2,12 @@
 // matmul(softmax(f(matmul(q, k^T), c)), v) => attention(q, k, v){score = f(dot,
 // c)}.
 
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "passes/AttentionOperands.h"
 #include "passes/ElementReader.h"
 #include "passes/Elementwise.h"
+#include "passes/JoinedHeads.h"
 #include "passes/Passes.h"
 #include "passes/Remarks.h"
 #include "passes/ScoreSimplification.h"
@@ -74,6 +76,12 @@ static bool hasStaticHeads(Candidate candidate) {
          (query.getRank() < 4 || !query.isDynamicDim(1));
 }
 
+/// True where `op` asks for a constant dimension's size alone.
+static bool isSize(Operation *op) {
+  auto dim = dyn_cast<tensor::DimOp>(op);
+  return dim && dim.getConstantIndex();
+}
+
 /// Why the candidate cannot be raised, as far as its frame says.
 static std::optional<std::string> whyNot(Candidate candidate) {
   if (candidate.softmax.getAxis() + 1 != uint64_t(candidate.getRank()))
@@ -84,7 +92,8 @@ static std::optional<std::string> whyNot(Candidate candidate) {
     return "the number of heads or their width is dynamic";
   for (Operation *op : candidate.chain)
     for (Operation *user : op->getUsers())
-      if (user != candidate.output && !candidate.chain.contains(user))
+      if (user != candidate.output && !candidate.chain.contains(user) &&
+          !isSize(user))
         return "its " +
                std::string(op == candidate.softmax ? "weights" : "scores") +
                " are also read by " + user->getName().getStringRef().str();
@@ -182,11 +191,6 @@ static LogicalResult readExpressions(OpBuilder &builder, Candidate candidate,
   reader.inlineAlways(candidate.chain);
   reader.define(candidate.scores.getResult(), coordinates, expressions.dot);
   reader.define(candidate.softmax.getResult(), coordinates, argument(kWeight));
-  for (Value scores :
-       {candidate.scores.getResult(), candidate.softmax.getResult()}) {
-    reader.defineSize(scores, rank - 2, argument(kRows));
-    reader.defineSize(scores, rank - 1, argument(kColumns));
-  }
   reader.defineSize(candidate.scores.getA(), rank - 2, argument(kRows));
   reader.defineSize(candidate.scores.getB(),
                     candidate.scores.getTransposeB() ? rank - 2 : rank - 1,
@@ -315,7 +319,25 @@ static Operands matchOperands(RewriterBase &rewriter, Candidate candidate) {
           asHeads(rewriter, value), query.factor * key.factor};
 }
 
+/// Takes sizes of scores and weights from the queries and keys instead.
+static void replaceSizes(RewriterBase &rewriter, Candidate candidate) {
+  MatmulOp scores = candidate.scores;
+  int64_t columns = candidate.getRank() - 1;
+  for (Operation *op : candidate.chain)
+    for (Operation *user : llvm::make_early_inc_range(op->getUsers())) {
+      if (!isSize(user))
+        continue;
+      int64_t dimension = *cast<tensor::DimOp>(user).getConstantIndex();
+      bool isColumns = dimension == columns;
+      rewriter.setInsertionPoint(user);
+      rewriter.replaceOpWithNewOp<tensor::DimOp>(
+          user, isColumns ? scores.getB() : scores.getA(),
+          isColumns && scores.getTransposeB() ? columns - 1 : dimension);
+    }
+}
+
 static void raise(RewriterBase &rewriter, Candidate candidate) {
+  replaceSizes(rewriter, candidate);
   Expressions expressions;
   OpBuilder builder(rewriter.getContext());
   if (failed(readExpressions(builder, candidate, expressions)))
@@ -349,6 +371,11 @@ static void raise(RewriterBase &rewriter, Candidate candidate) {
 namespace {
 struct RaiseAttention : attn::impl::RaiseAttentionBase<RaiseAttention> {
   void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    populateSplitJoinedHeads(patterns);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      return signalPassFailure();
+
     SmallVector<MatmulOp> outputs;
     getOperation().walk([&](MatmulOp op) { outputs.push_back(op); });
     IRRewriter rewriter(&getContext());

@@ -261,6 +261,57 @@ func.func @grouped_heads(%q: tensor<?x4x?x16xf32>, %k: tensor<?x2x?x16xf32>, %v:
 
 // -----
 
+#id = affine_map<(b, h, i, j) -> (b, h, i, j)>
+#id3 = affine_map<(b, i, j) -> (b, i, j)>
+
+// Batch and heads joined around each product, and split to add the mask.
+// CHECK-LABEL: func @joined_heads
+// CHECK-SAME: %[[Q:[a-z0-9]*]]: tensor<?x4x?x16xf32>, %[[K:[a-z0-9]*]]: tensor<?x4x?x16xf32>, %[[V:[a-z0-9]*]]: tensor<?x4x?x16xf32>, %[[MASK:[a-z0-9]*]]: tensor<?x1x1x?xf32>
+// CHECK: %[[O:.*]] = attn.attention queries(%[[Q]] : {{.*}}) keys(%[[K]] : {{.*}}) value(%[[V]] : {{.*}}) captures(%[[MASK]] : {{.*}})
+// CHECK: %[[DOT:.*]] = attn.dot
+// CHECK: arith.mulf %[[DOT]], %{{.*}}
+// CHECK: %[[Y:.*]] = tensor.collapse_shape %[[O]]
+// CHECK: return %[[Y]]
+func.func @joined_heads(%q: tensor<?x4x?x16xf32>, %k: tensor<?x4x?x16xf32>, %v: tensor<?x4x?x16xf32>,
+                        %mask: tensor<?x1x1x?xf32>) -> tensor<?x?x16xf32> {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %c4 = arith.constant 4 : index
+  %scale = arith.constant 2.5e-1 : f32
+  %b = tensor.dim %q, %c0 : tensor<?x4x?x16xf32>
+  %m = tensor.dim %q, %c2 : tensor<?x4x?x16xf32>
+  %n = tensor.dim %k, %c2 : tensor<?x4x?x16xf32>
+  %bh = arith.muli %b, %c4 : index
+  %q3 = tensor.collapse_shape %q [[0, 1], [2], [3]] : tensor<?x4x?x16xf32> into tensor<?x?x16xf32>
+  %k3 = tensor.collapse_shape %k [[0, 1], [2], [3]] : tensor<?x4x?x16xf32> into tensor<?x?x16xf32>
+  %v3 = tensor.collapse_shape %v [[0, 1], [2], [3]] : tensor<?x4x?x16xf32> into tensor<?x?x16xf32>
+  %et = tensor.empty(%bh, %n) : tensor<?x16x?xf32>
+  %kt = linalg.transpose ins(%k3 : tensor<?x?x16xf32>) outs(%et : tensor<?x16x?xf32>) permutation = [0, 2, 1]
+  %s = attn.matmul %q3, %kt : tensor<?x?x16xf32>, tensor<?x16x?xf32> -> tensor<?x?x?xf32>
+  %e3 = tensor.empty(%bh, %m, %n) : tensor<?x?x?xf32>
+  %s3 = linalg.generic {indexing_maps = [#id3, #id3], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%s : tensor<?x?x?xf32>) outs(%e3 : tensor<?x?x?xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      %0 = arith.mulf %a, %scale : f32
+      linalg.yield %0 : f32
+  } -> tensor<?x?x?xf32>
+  %s4 = tensor.expand_shape %s3 [[0, 1], [2], [3]] output_shape [%b, 4, %m, %n] : tensor<?x?x?xf32> into tensor<?x4x?x?xf32>
+  %e4 = tensor.empty(%b, %m, %n) : tensor<?x4x?x?xf32>
+  %m4 = linalg.generic {indexing_maps = [#id, affine_map<(b, h, i, j) -> (b, 0, 0, j)>, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%s4, %mask : tensor<?x4x?x?xf32>, tensor<?x1x1x?xf32>) outs(%e4 : tensor<?x4x?x?xf32>) {
+    ^bb0(%a: f32, %c: f32, %o: f32):
+      %0 = arith.addf %a, %c : f32
+      linalg.yield %0 : f32
+  } -> tensor<?x4x?x?xf32>
+  %m3 = tensor.collapse_shape %m4 [[0, 1], [2], [3]] : tensor<?x4x?x?xf32> into tensor<?x?x?xf32>
+  %p = attn.softmax %m3 axis 2 : tensor<?x?x?xf32>
+  // expected-remark @below {{[Passed] attn.attention}}
+  %y = attn.matmul %p, %v3 : tensor<?x?x?xf32>, tensor<?x?x16xf32> -> tensor<?x?x16xf32>
+  return %y : tensor<?x?x16xf32>
+}
+
+// -----
+
 // One head without a dimension for it.
 // CHECK-LABEL: func @one_head
 // CHECK-SAME: %[[Q:[a-z0-9]*]]: tensor<?x?x16xf32>, %{{.*}}: tensor<?x?x16xf32>, %{{.*}}: tensor<?x?x16xf32>
