@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Models as users name them: directories, descriptions with files of their own.
+
+#include "frontend/model/Model.h"
+
+#include "dialect/AttnDialect.h"
+#include "mlir/IR/Verifier.h"
+#include "test/frontend/weights/TestFiles.h"
+
+using namespace attn::frontend;
+using namespace attn::test;
+using namespace llvm;
+
+namespace {
+
+class ModelTest : public FolderTest {
+protected:
+  ModelTest() {
+    mlir::DialectRegistry registry;
+    attn::registerAllDialects(registry);
+    context.appendDialectRegistry(registry);
+    context.loadAllAvailableDialects();
+  }
+  Expected<Model> open(const ModelOptions &options) {
+    return openModel(&context, options);
+  }
+  static ModelOptions named(std::string path) {
+    ModelOptions options;
+    options.path = std::move(path);
+    return options;
+  }
+  static std::string golden(StringRef name) {
+    return ATTNC_GOLDEN_MODELS "/" + name.str();
+  }
+
+  mlir::MLIRContext context;
+};
+
+// Each golden directory binds all of its weights.
+TEST_F(ModelTest, OpensEveryGoldenDirectory) {
+  for (StringRef name :
+       {"vit", "vit-model", "vit-digits", "deit", "bert", "bert-classifier",
+        "minilm-sentence", "distilbert", "roberta"}) {
+    auto model = open(named(golden(name)));
+    ASSERT_TRUE(static_cast<bool>(model)) << toString(model.takeError());
+    EXPECT_TRUE(succeeded(mlir::verify(*model->module))) << name.str();
+    EXPECT_FALSE(expectedWeights(*model->module).empty()) << name.str();
+    EXPECT_EQ(model->preprocessor.has_value(), name == "vit-digits");
+  }
+}
+
+TEST_F(ModelTest, ReportsWeightsThatDoNotFit) {
+  put("config.json",
+      R"({"model_type":"vit","architectures":["ViTModel"],"image_size":4,)"
+      R"("patch_size":2,"num_channels":1,"hidden_size":2,)"
+      R"("num_hidden_layers":0,"num_attention_heads":1,)"
+      R"("intermediate_size":2})");
+  put("model.safetensors", oneTensor("layernorm.weight"));
+  std::string text = errorOf(open(named(folder)));
+  EXPECT_TRUE(StringRef(text).starts_with(at("model.safetensors") + ": "));
+  EXPECT_TRUE(StringRef(text).contains(
+      "\n  tensor 'embeddings.cls_token': expects [1, 1, 2], but it is "
+      "missing"));
+  EXPECT_FALSE(StringRef(text).contains("'layernorm.weight'"));
+}
+
+TEST_F(ModelTest, NamesTheClassesOfADescription) {
+  put("config.json",
+      "{\"model_type\":\"vit\",\n\"architectures\":[\"ViTForPoetry\"]}");
+  put("model.safetensors", oneTensor("a"));
+  std::string text = errorOf(open(named(folder)));
+  EXPECT_TRUE(StringRef(text).starts_with(
+      at("config.json") + ":2:1: expects a class that vit.attn describes ("));
+  EXPECT_TRUE(StringRef(text).ends_with("), but got 'ViTForPoetry'"));
+}
+
+TEST_F(ModelTest, ListsModelTypes) {
+  put("config.json", R"({"model_type":"mamba"})");
+  put("model.safetensors", oneTensor("a"));
+  EXPECT_TRUE(StringRef(errorOf(open(named(folder))))
+                  .contains("one of bert, deit, distilbert, roberta, vit"));
+}
+
+TEST_F(ModelTest, OpensADescriptionWithFilesOfItsOwn) {
+  ModelOptions options;
+  options.path = put("scale.attn", "config { width }\n"
+                                   "model scale(x: f32[batch, width]) -> "
+                                   "(y: f32[batch, width]) {\n"
+                                   "  return x * weight(\"s\", [width])\n"
+                                   "}\n");
+  options.config = put("config.json", R"({"width":2})");
+  Model bare = valueOf(open(options));
+  EXPECT_FALSE(bare.weights.has_value());
+  options.weights = put("s.safetensors", oneTensor("s"));
+  Model model = valueOf(open(options));
+  auto weights = expectedWeights(*model.module);
+  ASSERT_EQ(weights.size(), 1u);
+  EXPECT_EQ(weights[0].name, "s");
+  EXPECT_EQ(ArrayRef<int64_t>(weights[0].shape), ArrayRef<int64_t>{2});
+}
+
+TEST_F(ModelTest, RefusesWhatIsNoModel) {
+  EXPECT_EQ(errorOf(open(named(at("x.bin")))),
+            at("x.bin") + ": expects a model directory or a .attn file");
+  EXPECT_EQ(errorOf(open(named(at("x.attn")))),
+            at("x.attn") + ": cannot open: No such file or directory");
+  std::string broken = put("broken.attn", "model (");
+  EXPECT_TRUE(
+      StringRef(errorOf(open(named(broken)))).starts_with(broken + ":1:"));
+}
+
+} // namespace
