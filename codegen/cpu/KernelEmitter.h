@@ -15,6 +15,7 @@ struct KernelEmitter {
   mlir::Operation *(*match)(mlir::func::FuncOp kernel);
   /// Bytes of scratch that one slot needs, from the sizes of the operands; null
   /// where the kernel needs none. `b` fills the scratch function: no slot there.
+  /// Returns null after an error.
   Value (*scratchBytes)(TileBuilder &b, mlir::Operation *op);
   /// Builds the work of `b.slot()`. Emits an error where it fails.
   mlir::LogicalResult (*emit)(TileBuilder &b, mlir::Operation *op);
@@ -27,6 +28,7 @@ mlir::Operation *matchOp(mlir::func::FuncOp kernel) {
   return ops.empty() ? nullptr : (*ops.begin()).getOperation();
 }
 
+extern const KernelEmitter attentionEmitter;
 extern const KernelEmitter concatEmitter;
 extern const KernelEmitter embeddingEmitter;
 extern const KernelEmitter layerNormEmitter;

@@ -109,21 +109,15 @@ void Product::prefetch(const RowBlock &block, const Tile &tile, Value k) {
 /// The accumulators of a tile, row by row, each over ascending k.
 SmallVector<Value> Product::multiply(const RowBlock &block, const Tile &tile) {
   SmallVector<Value> zeros(tile.rows * tile.panels, b.splat(0.0));
-  return b.forRange(
-      b.idx(0), b.idx(k), b.idx(1), zeros, [&](Value kk, ValueRange sums) {
-        SmallVector<Value> columns, next;
-        if (b.target.prefetchNextPanel)
+  return multiplyTile(
+      b, tile.rows, tile.panels, b.idx(k), zeros,
+      [&](int r, Value kk) {
+        return b.loadScalar(block.input, {b.add(tile.inputRow, r), kk});
+      },
+      [&](int p, Value kk) {
+        if (p == 0 && b.target.prefetchNextPanel)
           prefetch(block, tile, kk);
-        for (int p = 0; p < tile.panels; ++p)
-          columns.push_back(
-              b.load(weight, {b.add(tile.panel, p), kk, b.idx(0)}));
-        for (int r = 0; r < tile.rows; ++r) {
-          Value row = b.add(tile.inputRow, r);
-          Value x = b.splat(b.loadScalar(block.input, {row, kk}));
-          for (int p = 0; p < tile.panels; ++p)
-            next.push_back(b.fma(x, columns[p], sums[r * tile.panels + p]));
-        }
-        return next;
+        return b.load(weight, {b.add(tile.panel, p), kk, b.idx(0)});
       });
 }
 

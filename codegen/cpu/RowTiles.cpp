@@ -31,3 +31,29 @@ void RowTiles::emit(TileBuilder &b,
     b.forRange(run.first, run.end, b.idx(run.height),
                [&](Value row) { body(row, run.height); });
 }
+
+SmallVector<Value> attn::cpu::multiplyTile(
+    TileBuilder &b, int rows, int panels, Value depth, ArrayRef<Value> sums,
+    llvm::function_ref<Value(int, Value)> left,
+    llvm::function_ref<Value(int, Value)> right, bool skipZeros) {
+  return b.forRange(
+      b.idx(0), depth, b.idx(1), sums, [&](Value k, ValueRange sums) {
+        SmallVector<Value> columns, next;
+        for (int p = 0; p < panels; ++p)
+          columns.push_back(right(p, k));
+        for (int r = 0; r < rows; ++r) {
+          Value x = b.splat(left(r, k));
+          for (int p = 0; p < panels; ++p) {
+            Value sum = sums[r * panels + p];
+            Value added = b.fma(x, columns[p], sum);
+            if (skipZeros) {
+              Value counts = arith::CmpFOp::create(
+                  b, arith::CmpFPredicate::UNE, x, b.splat(0.0));
+              added = arith::SelectOp::create(b, counts, added, sum);
+            }
+            next.push_back(added);
+          }
+        }
+        return next;
+      });
+}

@@ -16,6 +16,7 @@ using namespace attn::cpu;
 /// Earlier ones win: a kernel that holds a linear and a map is a linear.
 static const KernelEmitter *const kEmitters[] = {
     &linearEmitter,
+    &attentionEmitter,
     &layerNormEmitter,
     &rmsNormEmitter,
     &softmaxEmitter,
@@ -48,6 +49,8 @@ static LogicalResult emitScratchFunction(func::FuncOp kernel, Operation *op,
       kernel, kernel.getName() + "_scratch", /*isScratch=*/true);
   TileBuilder b(kernel, function, target);
   Value bytes = emitter.scratchBytes ? emitter.scratchBytes(b, op) : b.idx(0);
+  if (!bytes)
+    return failure();
   // Slots' areas stay aligned to cache lines.
   func::ReturnOp::create(b, b.mul(b.ceilDiv(bytes, 64), 64));
   return success();
