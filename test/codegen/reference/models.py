@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Evaluates the golden models of the zoo with the reference evaluator.
+
+    models.py GOLDEN [PASS...]
+
+GOLDEN is a folder of model directories with inputs, outputs and case.json. With
+passes, what they make of each model is evaluated: no pass may change a value.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+# Case, description, model, optional inputs that the case leaves out.
+CASES = [
+    ("bert", "bert", "BertModel", []),
+    ("bert-classifier", "bert", "BertForSequenceClassification", ["token_type_ids"]),
+    ("deit", "deit", "DeiTForImageClassificationWithTeacher", []),
+    ("distilbert", "distilbert", "DistilBertModel", []),
+    ("minilm-sentence", "bert", "BertModel", ["token_type_ids"]),
+    ("roberta", "roberta", "RobertaModel", ["token_type_ids"]),
+    ("vit", "vit", "ViTForImageClassification", []),
+    ("vit-model", "vit", "ViTModel", []),
+]
+
+
+def run(command, output=None):
+    """The command's error text, or None if it succeeded."""
+    with open(output or "/dev/null", "w") as out:
+        done = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True)
+    return done.stderr or f"{command[0]} failed" if done.returncode else None
+
+
+def evaluate(golden, case, passes, scratch):
+    name, description, model, absent = case
+    folder = golden / name
+    tolerance = json.loads((folder / "case.json").read_text())["tolerance"]
+    described, passed = scratch / f"{name}.mlir", scratch / f"{name}.passed.mlir"
+    return (
+        run(["attn-describe", description, f"--config={folder / 'config.json'}",
+             f"--model={model}"] + [f"--absent={i}" for i in absent], described)
+        or run(["attn-opt", str(described)] + passes, passed)
+        or run(["attn-evaluate", str(passed), f"--weights={folder}",
+                f"--inputs={folder / 'inputs.safetensors'}",
+                f"--expected={folder / 'outputs.safetensors'}",
+                f"--rtol={tolerance['rtol']}", f"--atol={tolerance['atol']}"]))
+
+
+def main(golden, *passes):
+    agreeing = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        for case in CASES:
+            problem = evaluate(pathlib.Path(golden), case, list(passes),
+                               pathlib.Path(scratch))
+            agreeing += problem is None
+            if problem:
+                print(f"{case[0]}: {problem}")
+    print(f"{agreeing} of {len(CASES)} models agree")
+    return agreeing != len(CASES)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    sys.exit(main(*sys.argv[1:]))
