@@ -49,6 +49,19 @@ TEST_F(ModelTest, OpensEveryGoldenDirectory) {
   }
 }
 
+// So does each description in examples/, with the files of its golden case.
+TEST_F(ModelTest, OpensTheExamplesDescriptions) {
+  for (StringRef name :
+       {"timm-vit", "vit-pytorch-vit", "vit-pytorch-simple-vit"}) {
+    ModelOptions options = named(ATTNC_DESCRIPTIONS "/" + name.str() + ".attn");
+    options.config = golden(name) + "/config.json";
+    options.weights = golden(name) + "/model.safetensors";
+    auto model = open(options);
+    ASSERT_TRUE(static_cast<bool>(model)) << toString(model.takeError());
+    EXPECT_FALSE(expectedWeights(*model->module).empty()) << name.str();
+  }
+}
+
 TEST_F(ModelTest, ReportsWeightsThatDoNotFit) {
   put("config.json",
       R"({"model_type":"vit","architectures":["ViTModel"],"image_size":4,)"
