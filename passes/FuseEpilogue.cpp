@@ -163,9 +163,16 @@ static LinearOp fuse(RewriterBase &rewriter, Candidate candidate,
   for (OpOperand *capture : candidate.captures()) {
     if (isScalar(capture))
       continue;
-    arguments.push_back(captures.size() + 1);
-    captures.push_back(capture->get());
-    maps.push_back(AffineMapAttr::get(getReadMap(map, capture)));
+    auto read = AffineMapAttr::get(getReadMap(map, capture));
+    unsigned at = 0;
+    while (at < captures.size() &&
+           (captures[at] != capture->get() || maps[at] != read))
+      ++at;
+    if (at == captures.size()) {
+      captures.push_back(capture->get());
+      maps.push_back(read);
+    }
+    arguments.push_back(at + 1);
   }
 
   rewriter.setInsertionPoint(place);

@@ -329,6 +329,83 @@ func.func @one_head(%q: tensor<?x?x16xf32>, %k: tensor<?x?x16xf32>, %v: tensor<?
 
 // -----
 
+#id2 = affine_map<(i, j) -> (i, j)>
+
+// No batch and no heads, a transposed value, a mask aligned at the end (it needs
+// the sizes) and a factor on the weights.
+// CHECK-LABEL: func @rank_two
+// CHECK-SAME: %[[Q:[a-z0-9]*]]: tensor<?x16xf32>, %[[K:[a-z0-9]*]]: tensor<?x16xf32>, %[[VT:[a-z0-9]*]]: tensor<8x?xf32>, %[[F:[a-z0-9]*]]: tensor<?xf32>
+// CHECK: %[[V:.*]] = linalg.transpose ins(%[[VT]] : tensor<8x?xf32>)
+// CHECK-DAG: %[[Q4:.*]] = tensor.expand_shape %[[Q]]
+// CHECK-DAG: %[[V4:.*]] = tensor.expand_shape %[[V]]
+// CHECK: attn.attention queries(%[[Q4]] : tensor<1x1x?x16xf32>) {{.*}} value(%[[V4]] : tensor<1x1x?x8xf32>) captures(%[[F]] : tensor<?xf32>) score
+// CHECK: keep
+// CHECK-NEXT: ^bb0(%{{.*}}, %{{.*}}, %{{.*}}: index, %{{.*}}: index, %[[I:.*]]: index, %[[J:.*]]: index, %[[M:.*]]: index, %[[N:.*]]: index, %{{.*}}: tensor<?xf32>)
+// CHECK-NEXT: %[[MORE:.*]] = arith.subi %[[N]], %[[M]]
+// CHECK-NEXT: %[[LAST:.*]] = arith.addi %[[I]], %[[MORE]]
+// CHECK-NEXT: %[[KEEP:.*]] = arith.cmpi sle, %[[J]], %[[LAST]]
+// CHECK-NEXT: attn.yield %[[KEEP]]
+// CHECK: weight
+// CHECK-NEXT: ^bb0(%{{.*}}, %{{.*}}, %{{.*}}: index, %{{.*}}: index, %{{.*}}: index, %[[J2:.*]]: index, %{{.*}}: index, %{{.*}}: index, %[[C:.*]]: tensor<?xf32>, %[[P:.*]]: f32)
+// CHECK-NEXT: %[[X:.*]] = tensor.extract %[[C]][%[[J2]]]
+// CHECK-NEXT: %[[W:.*]] = arith.mulf %[[P]], %[[X]]
+// CHECK-NEXT: attn.yield %[[W]]
+func.func @rank_two(%q: tensor<?x16xf32>, %k: tensor<?x16xf32>, %vt: tensor<8x?xf32>, %f: tensor<?xf32>) -> tensor<?x8xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %ninf = arith.constant 0xFF800000 : f32
+  %s = attn.matmul %q, %k transpose_b : tensor<?x16xf32>, tensor<?x16xf32> -> tensor<?x?xf32>
+  %m = tensor.dim %s, %c0 : tensor<?x?xf32>
+  %n = tensor.dim %s, %c1 : tensor<?x?xf32>
+  %e = tensor.empty(%m, %n) : tensor<?x?xf32>
+  %masked = linalg.generic {indexing_maps = [#id2, #id2], iterator_types = ["parallel", "parallel"]}
+      ins(%s : tensor<?x?xf32>) outs(%e : tensor<?x?xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      %i = linalg.index 0 : index
+      %j = linalg.index 1 : index
+      %more = arith.subi %n, %m : index
+      %last = arith.addi %i, %more : index
+      %keep = arith.cmpi sle, %j, %last : index
+      %r = arith.select %keep, %a, %ninf : f32
+      linalg.yield %r : f32
+  } -> tensor<?x?xf32>
+  %p = attn.softmax %masked axis 1 : tensor<?x?xf32>
+  %w = linalg.generic {indexing_maps = [#id2, affine_map<(i, j) -> (j)>, #id2], iterator_types = ["parallel", "parallel"]}
+      ins(%p, %f : tensor<?x?xf32>, tensor<?xf32>) outs(%e : tensor<?x?xf32>) {
+    ^bb0(%a: f32, %x: f32, %o: f32):
+      %r = arith.mulf %a, %x : f32
+      linalg.yield %r : f32
+  } -> tensor<?x?xf32>
+  // expected-remark @below {{[Passed] attn.attention}}
+  %y = attn.matmul %w, %vt transpose_b : tensor<?x?xf32>, tensor<8x?xf32> -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+#id = affine_map<(b, h, i, j) -> (b, h, i, j)>
+
+// A condition that comes from elsewhere is no constant.
+// CHECK-LABEL: func @outside_value
+// CHECK-NOT: attn.attention
+func.func @outside_value(%q: tensor<2x4x8x16xf32>, %v: tensor<2x4x8x16xf32>, %t: tensor<f32>) -> tensor<2x4x8x16xf32> {
+  %e = tensor.empty() : tensor<2x4x8x8xf32>
+  %x = tensor.extract %t[] : tensor<f32>
+  %s = attn.matmul %q, %v transpose_b : tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32> -> tensor<2x4x8x8xf32>
+  %m = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%s : tensor<2x4x8x8xf32>) outs(%e : tensor<2x4x8x8xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      %0 = arith.mulf %a, %x : f32
+      linalg.yield %0 : f32
+  } -> tensor<2x4x8x8xf32>
+  %p = attn.softmax %m axis 3 : tensor<2x4x8x8xf32>
+  // expected-remark @below {{Reason="it uses a value that is no constant and no size of the score"}}
+  %y = attn.matmul %p, %v : tensor<2x4x8x8xf32>, tensor<2x4x8x16xf32> -> tensor<2x4x8x16xf32>
+  return %y : tensor<2x4x8x16xf32>
+}
+
+// -----
+
 // CHECK-LABEL: func @weights_returned
 // CHECK-NOT: attn.attention
 func.func @weights_returned(%q: tensor<2x4x8x16xf32>, %v: tensor<2x4x8x16xf32>)
