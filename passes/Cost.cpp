@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Counts floating point operations and bytes.
+
+#include "passes/Cost.h"
+
+#include "dialect/AttnOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace attn;
+
+namespace {
+
+/// Products and sums that remember an overflow.
+class Counter {
+public:
+  Counter &times(const DimExpr &factor) {
+    value = value ? DimExpr::multiply(*value, factor) : std::nullopt;
+    return *this;
+  }
+  Counter &times(int64_t factor) { return times(DimExpr::constant(factor)); }
+  Counter &times(ArrayRef<DimExpr> factors) {
+    for (const DimExpr &factor : factors)
+      times(factor);
+    return *this;
+  }
+  std::optional<DimExpr> get() const { return value; }
+
+private:
+  std::optional<DimExpr> value = DimExpr::constant(1);
+};
+
+std::optional<DimExpr> add(std::optional<DimExpr> a, std::optional<DimExpr> b) {
+  return a && b ? DimExpr::add(*a, *b) : std::nullopt;
+}
+
+std::optional<DimExpr> linearFlops(LinearOp op, const SymbolicShapes &shapes) {
+  std::optional<DimExpr> sum = DimExpr();
+  for (Value output : op.getOutputs())
+    sum = add(sum, Counter()
+                       .times(2)
+                       .times(shapes.shapeOf(output))
+                       .times(shapes.shapeOf(op.getInput()).back())
+                       .get());
+  return sum;
+}
+
+std::optional<DimExpr> attentionFlops(AttentionOp op,
+                                      const SymbolicShapes &shapes) {
+  ArrayRef<DimExpr> query = shapes.shapeOf(op.getQueries().front());
+  ArrayRef<DimExpr> value = shapes.shapeOf(op.getValue());
+  std::optional<DimExpr> width = value[3];
+  for (Value pair : op.getQueries())
+    width = add(width, shapes.shapeOf(pair)[3]);
+  if (!width)
+    return std::nullopt;
+  return Counter()
+      .times(2)
+      .times(query.take_front(3))
+      .times(value[2])
+      .times(*width)
+      .get();
+}
+
+std::optional<DimExpr> flopsOf(Operation *op, const SymbolicShapes &shapes) {
+  return llvm::TypeSwitch<Operation *, std::optional<DimExpr>>(op)
+      .Case([&](LinearOp linear) { return linearFlops(linear, shapes); })
+      .Case([&](AttentionOp attention) {
+        return attentionFlops(attention, shapes);
+      })
+      .Case([&](MatmulOp matmul) {
+        return Counter()
+            .times(2)
+            .times(shapes.shapeOf(matmul.getResult()))
+            .times(shapes.shapeOf(matmul.getA()).back())
+            .get();
+      })
+      .Default([](Operation *) { return DimExpr(); });
+}
+
+std::optional<DimExpr> bytesOf(Value value, const SymbolicShapes &shapes) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (!type || !type.getElementType().isIntOrFloat())
+    return DimExpr();
+  return Counter()
+      .times((type.getElementTypeBitWidth() + 7) / 8)
+      .times(shapes.shapeOf(value))
+      .get();
+}
+
+/// Operations that move nothing: values that exist already, seen anew.
+bool isFree(Operation *op) {
+  return isa<WeightOp, GetParameterOp, tensor::EmptyOp, tensor::DimOp,
+             tensor::ExpandShapeOp, tensor::CollapseShapeOp,
+             tensor::CastOp>(op) ||
+         op->hasTrait<OpTrait::ConstantLike>() ||
+         op->hasTrait<OpTrait::IsTerminator>();
+}
+
+std::optional<Cost> costOfBlock(Block &block, const SymbolicShapes &shapes) {
+  Cost total;
+  for (Operation &op : block) {
+    std::optional<Cost> cost = costOf(&op, shapes);
+    std::optional<Cost> sum = cost ? Cost::add(total, *cost) : std::nullopt;
+    if (!sum)
+      return std::nullopt;
+    total = *sum;
+  }
+  return total;
+}
+
+std::optional<Cost> costOfLoop(scf::ForOp loop, const SymbolicShapes &shapes) {
+  std::optional<Cost> body = costOfBlock(*loop.getBody(), shapes);
+  std::optional<APInt> count = loop.getStaticTripCount();
+  if (!body || !count)
+    return std::nullopt;
+  DimExpr times = DimExpr::constant(count->getSExtValue());
+  std::optional<DimExpr> flops = DimExpr::multiply(body->flops, times);
+  std::optional<DimExpr> bytes = DimExpr::multiply(body->bytes, times);
+  return flops && bytes ? std::optional(Cost{*flops, *bytes}) : std::nullopt;
+}
+
+} // namespace
+
+std::optional<Cost> Cost::add(const Cost &a, const Cost &b) {
+  std::optional<DimExpr> flops = DimExpr::add(a.flops, b.flops);
+  std::optional<DimExpr> bytes = DimExpr::add(a.bytes, b.bytes);
+  return flops && bytes ? std::optional(Cost{*flops, *bytes}) : std::nullopt;
+}
+
+std::optional<Cost> attn::costOf(Operation *op, const SymbolicShapes &shapes) {
+  if (auto loop = dyn_cast<scf::ForOp>(op))
+    return costOfLoop(loop, shapes);
+  if (isFree(op))
+    return Cost{};
+  std::optional<DimExpr> bytes = DimExpr();
+  for (Value operand : op->getOperands())
+    bytes = add(bytes, bytesOf(operand, shapes));
+  for (Value result : op->getResults())
+    bytes = add(bytes, bytesOf(result, shapes));
+  std::optional<DimExpr> flops;
+  auto launch = dyn_cast<LaunchOp>(op);
+  auto kernel = launch ? SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+                             op, launch.getKernelAttr())
+                       : func::FuncOp();
+  if (kernel) {
+    std::optional<Cost> inside =
+        costOfBlock(kernel.getBody().front(), shapes);
+    flops = inside ? std::optional(inside->flops) : std::nullopt;
+  } else {
+    flops = flopsOf(op, shapes);
+  }
+  return flops && bytes ? std::optional(Cost{*flops, *bytes}) : std::nullopt;
+}
+
+FailureOr<Cost> attn::costOf(func::FuncOp function) {
+  FailureOr<SymbolicShapes> shapes = SymbolicShapes::compute(function);
+  if (failed(shapes))
+    return failure();
+  std::optional<Cost> cost =
+      costOfBlock(function.getBody().front(), *shapes);
+  if (!cost)
+    return function.emitError("costs more than 64 bits count");
+  return *cost;
+}
+
+double attn::evaluate(const DimExpr &value, ArrayRef<int64_t> sizes) {
+  double sum = 0;
+  for (const auto &[monomial, coefficient] : value.terms()) {
+    double product = coefficient;
+    for (unsigned symbol : monomial)
+      product *= sizes[symbol];
+    sum += product;
+  }
+  return sum;
+}

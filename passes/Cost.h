@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// What operations cost, as polynomials in a model's dynamic dimensions.
+
+#ifndef ATTN_PASSES_COST_H
+#define ATTN_PASSES_COST_H
+
+#include "passes/SymbolicShapes.h"
+
+namespace attn {
+
+/// The work of an operation or of a whole function.
+struct Cost {
+  /// Floating point operations of matrix products, a multiply-add counted as
+  /// two; of attention, those of scores and values with nothing masked.
+  DimExpr flops;
+  /// Bytes of operands read and results written, each once.
+  DimExpr bytes;
+
+  /// Null where a coefficient overflows.
+  static std::optional<Cost> add(const Cost &a, const Cost &b);
+};
+
+/// The cost of one operation, null where 64 bits do not hold it. Launches cost
+/// what their kernels do; loops over layers as many times as they run.
+std::optional<Cost> costOf(mlir::Operation *op, const SymbolicShapes &shapes);
+
+/// The sum over a function.
+mlir::FailureOr<Cost> costOf(mlir::func::FuncOp function);
+
+/// The value of a polynomial at given sizes, as a double: for estimates.
+double evaluate(const DimExpr &value, llvm::ArrayRef<int64_t> sizes);
+
+} // namespace attn
+
+#endif // ATTN_PASSES_COST_H
