@@ -10,8 +10,8 @@
 using namespace attn::lang;
 
 namespace {
-constexpr unsigned maxDepth = 1200;
-constexpr unsigned maxSteps = 1000000;
+constexpr unsigned maxSteps = 200000;
+constexpr size_t maxListValues = 256;
 } // namespace
 
 //===----------------------------------------------------------------------===//
@@ -51,6 +51,8 @@ Value Value::of(Node *node) {
 Value Value::list(std::vector<Value> items) {
   Value value;
   value.kind = List;
+  for (const Value &item : items)
+    value.total += item.total;
   value.items = std::move(items);
   return value;
 }
@@ -108,7 +110,7 @@ std::string ValueType::str() const {
 Value Checker::evaluate(const Expr &expr) {
   if (++steps > maxSteps) {
     if (steps == maxSteps + 1)
-      error(expr.position, "takes more than a million steps to unroll");
+      error(expr.position, "takes more than 200000 steps to unroll");
     return Value();
   }
   if (depth >= maxDepth)
@@ -116,6 +118,9 @@ Value Checker::evaluate(const Expr &expr) {
   ++depth;
   Value value = evaluateKind(expr);
   --depth;
+  // Lists of lists would otherwise double with every step.
+  if (value.kind == Value::List && value.total > maxListValues)
+    return error(expr.position, "makes a list of more than 256 values");
   return value;
 }
 

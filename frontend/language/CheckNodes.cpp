@@ -13,6 +13,7 @@ namespace {
 constexpr size_t maxNodes = 100000;
 constexpr int64_t maxElements = int64_t(1) << 40;
 constexpr size_t maxRank = 8;
+constexpr size_t maxNameBytes = 1024;
 } // namespace
 
 Node *Checker::node(NodeKind kind, ValueType type, std::vector<Node *> operands,
@@ -68,8 +69,8 @@ Node *Checker::weight(const std::string &name, const std::vector<Dim> &shape,
                                      "' needs a size known when compiling, "
                                      "but got " +
                                      type.str());
-  if (path.empty())
-    return nodeError(position, "weight has no name");
+  if (path.empty() || path.size() > maxNameBytes)
+    return nodeError(position, "expects a weight's name of 1 to 1024 bytes");
   auto [entry, isNew] = weights.try_emplace(path, nullptr);
   if (!isNew && entry->second && entry->second->type.shape != shape)
     return nodeError(position, "weight '" + path + "' is " + type.str() +

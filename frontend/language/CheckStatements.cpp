@@ -8,8 +8,7 @@ using namespace attn::lang;
 namespace {
 constexpr int64_t maxIterations = 4096;
 constexpr size_t maxCalls = 64;
-constexpr unsigned maxDepth = 1200;
-constexpr size_t maxScopeBytes = 4096;
+constexpr size_t maxScopeBytes = 512;
 } // namespace
 
 Value *Checker::local(const std::string &name) {
@@ -88,7 +87,7 @@ bool Checker::scopeName(const Expr &expr, std::string &out) {
     error(expr.position,
           "expects a weight scope in quotes, but got " + value.describe());
   else if (scoped("").size() + out.size() > maxScopeBytes)
-    error(expr.position, "weight scope has more than 4096 bytes");
+    error(expr.position, "weight scope has more than 512 bytes");
   else
     return true;
   return false;
@@ -309,17 +308,19 @@ Value Checker::callBlock(const BlockDecl &block, const Expr &call) {
       return error(argument.value->position,
                    "parameter '" + name + "' is given twice");
   }
-  for (const BlockParam &param : block.params) {
-    if (params.count(param.name))
-      continue;
-    if (!param.fallback)
+  for (const BlockParam &param : block.params)
+    if (!params.count(param.name) && !param.fallback)
       return error(call.position, "block '" + block.name +
                                       "' needs an argument for '" + param.name +
                                       "'");
-    params.emplace(param.name, evaluate(*param.fallback));
-  }
   calls.push_back(call.position);
   frames.push_back(std::move(frame));
+  // Defaults see the parameters before them, not the caller's names.
+  for (const BlockParam &param : block.params)
+    if (!local(param.name)) {
+      Value value = evaluate(*param.fallback);
+      frames.back().scopes.back().emplace(param.name, std::move(value));
+    }
   Value result;
   Flow flow = execute(block.body, result);
   if (flow == Flow::Next)

@@ -37,7 +37,7 @@ Node *Checker::nodeError(Position position, const llvm::Twine &message) {
 
 std::unique_ptr<Graph> Checker::run() {
   frames.emplace_back();
-  const ModelDecl *model = chooseModel();
+  const ModelDecl *model = checkNames() ? chooseModel() : nullptr;
   if (!model)
     return nullptr;
   graph->name = model->name;
@@ -53,6 +53,28 @@ std::unique_ptr<Graph> Checker::run() {
   if (flow == Flow::Returned)
     checkOutputs(*model, result);
   return diagnostics.hasErrors() ? nullptr : std::move(graph);
+}
+
+/// Parameters and constants share their names; blocks and models have theirs.
+bool Checker::checkNames() {
+  using Names = std::map<llvm::StringRef, Position>;
+  auto declare = [&](Names &names, llvm::StringRef name, Position position) {
+    auto [entry, isNew] = names.emplace(name, position);
+    if (isNew)
+      return;
+    diagnostics.error(position, "'" + name + "' is defined already");
+    diagnostics.note(entry->second, "here");
+  };
+  Names values, blocks, models;
+  for (const ConfigParam &param : description.config)
+    declare(values, param.name, param.position);
+  for (const Global &constant : description.globals)
+    declare(values, constant.name, constant.position);
+  for (const BlockDecl &block : description.blocks)
+    declare(blocks, block.name, block.position);
+  for (const ModelDecl &model : description.models)
+    declare(models, model.name, model.position);
+  return !diagnostics.hasErrors();
 }
 
 const ModelDecl *Checker::chooseModel() {

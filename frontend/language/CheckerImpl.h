@@ -34,6 +34,7 @@ struct Value {
   const llvm::json::Value *json = nullptr;
   Node *node = nullptr;
   std::vector<Value> items;
+  size_t total = 1; // how many values this is, with those of its items
 
   static Value of(bool flag);
   static Value of(Dim dim);
@@ -81,6 +82,9 @@ struct ProgramScope {
 
 class Checker {
 public:
+  /// Bounds the recursion of evaluation, blocks included.
+  static constexpr unsigned maxDepth = 600;
+
   Checker(const Description &description, const CheckOptions &options,
           Diagnostics &diagnostics);
   std::unique_ptr<Graph> run();
@@ -129,6 +133,7 @@ public:
 
 private:
   // The model and what surrounds it (Checker.cpp).
+  bool checkNames();
   const ModelDecl *chooseModel();
   bool declareInputs(const ModelDecl &model);
   bool declareDims(const ModelDecl &model);

@@ -69,10 +69,15 @@ void Diagnostics::error(const llvm::Twine &message) {
 
 std::string attn::lang::nearest(llvm::StringRef name,
                                 const std::vector<std::string> &candidates) {
+  constexpr size_t longest = 64;
+  if (name.size() > longest)
+    return "";
   // A third of the letters may differ; more is another word.
   unsigned best = std::max<size_t>(1, name.size() / 3) + 1;
   std::string found;
   for (const std::string &candidate : candidates) {
+    if (candidate.size() > longest)
+      continue;
     unsigned distance = name.edit_distance(candidate, true, best);
     if (distance < best && candidate != name) {
       best = distance;

@@ -8,6 +8,8 @@
 
 using namespace attn::lang;
 
+static constexpr size_t maxNameBytes = 128;
+
 static bool isKeyword(llvm::StringRef word) {
   return llvm::StringSwitch<bool>(word)
       .Cases({"config", "let", "require", "ignore", "import", "block"}, true)
@@ -55,6 +57,11 @@ Token Lexer::next() {
   if (isNameStart(c)) {
     while (at < text.size() && isNamePart(text[at]))
       ++at;
+    if (at - start > maxNameBytes) {
+      diagnostics.error({file, unsigned(start)},
+                        "name has more than 128 bytes");
+      return make(Token::Invalid, start);
+    }
     bool keyword = isKeyword(text.slice(start, at));
     return make(keyword ? Token::Keyword : Token::Name, start);
   }

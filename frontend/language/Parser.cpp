@@ -10,6 +10,7 @@ using namespace attn::lang;
 namespace {
 constexpr size_t maxSourceBytes = 1 << 20;
 constexpr unsigned maxImports = 32;
+constexpr size_t maxItems = 4096;
 } // namespace
 
 Parser::Parser(Diagnostics &diagnostics, unsigned file, unsigned begin,
@@ -193,6 +194,13 @@ void Parser::parseFile(Description &out, std::vector<Import> &imports) {
       continue;
     if (!parseItem(out, imports))
       recover(/*atItem=*/true);
+    size_t items = out.config.size() + out.globals.size() + out.blocks.size() +
+                   out.models.size() + out.requirements.size() +
+                   out.ignored.size() + imports.size();
+    if (items > maxItems) {
+      diagnostics.error(token.position, "has more than 4096 items");
+      return;
+    }
   }
 }
 

@@ -100,6 +100,19 @@ TEST(Checker, RequirementOnConfig) {
               HasSubstr("test.attn:2:1: error: kind relative is new"));
 }
 
+TEST(Checker, BlockDefaults) {
+  EXPECT_THAT(
+      describe("block f(x, n = 2, m = n + 1) { return x * m }\n"
+               "model m(x: f32[b]) -> (y: f32[b]) { return f(x, n = 4) }")
+          .ir,
+      HasSubstr("arith.constant 5.000000e+00"));
+  EXPECT_THAT(
+      describe("block f(x, n) { return x }\n"
+               "model m(x: f32[b]) -> (y: f32[b]) { return f(x, k = 4) }")
+          .errors,
+      HasSubstr("block 'f' has no parameter 'k'"));
+}
+
 TEST(Checker, GlobalCycle) {
   EXPECT_THAT(describe("let a = b\nlet b = a\n"
                        "model m(x: f32[n, a]) -> (y: f32[n]) { return x }")
@@ -115,6 +128,22 @@ TEST(Checker, MisspeltDimension) {
                   .errors,
               HasSubstr("unknown dimension 'hiden_size', did you mean "
                         "'hidden_size'?"));
+}
+
+TEST(Checker, NamesAreDefinedOnce) {
+  EXPECT_EQ(describe("config { n = 2 }\nlet n = 3\n"
+                     "model m(x: f32[b, n]) -> (y: f32[b, n]) { return x }")
+                .errors,
+            "test.attn:2:5: error: 'n' is defined already\n"
+            "let n = 3\n"
+            "    ^\n"
+            "test.attn:1:10: note: here\n"
+            "config { n = 2 }\n"
+            "         ^\n");
+  EXPECT_THAT(describe("block f(x) { return x }\nblock f(y) { return y }\n"
+                       "model m(x: f32[b]) -> (y: f32[b]) { return x }")
+                  .errors,
+              HasSubstr("'f' is defined already"));
 }
 
 TEST(Checker, ChoosesAModel) {
@@ -292,17 +321,24 @@ TEST(Limits, Loops) {
 }
 
 TEST(Limits, Operations) {
-  EXPECT_THAT(body("let y = x\nfor i in 0..4096 { for j in 0..4096 { y = y + x "
-                   "} }\nreturn y")
-                  .errors,
-              HasSubstr("makes more than 100000 operations"));
+  EXPECT_THAT(
+      body("let y = x\nfor i in 0..4096 { for j in 0..4096 { y = y + 1 + "
+           "1 + 1 + 1 + 1 + 1 } }\nreturn y")
+          .errors,
+      HasSubstr("makes more than 100000 operations"));
 }
 
 TEST(Limits, Steps) {
   EXPECT_THAT(body("let n = 0\nfor i in 0..4096 { for j in 0..4096 { n = n + 1 "
                    "} }\nreturn x")
                   .errors,
-              HasSubstr("takes more than a million steps to unroll"));
+              HasSubstr("takes more than 200000 steps to unroll"));
+}
+
+TEST(Limits, Lists) {
+  EXPECT_THAT(
+      body("let a = [1, 2]\nfor i in 0..50 { a = [a, a] }\nreturn x").errors,
+      HasSubstr("makes a list of more than 256 values"));
 }
 
 TEST(Limits, Recursion) {
