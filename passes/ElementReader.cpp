@@ -115,6 +115,21 @@ FailureOr<Value> ElementReader::read(Value tensor,
   return scalar;
 }
 
+/// The scalar that gives a dimension its size where the tensor is made, seen
+/// through what frontends put behind a projection; null where none is seen.
+static Value findSize(Value tensor, unsigned dimension) {
+  Operation *op = tensor.getDefiningOp();
+  OpFoldResult size;
+  if (auto expand = dyn_cast_or_null<tensor::ExpandShapeOp>(op))
+    size = expand.getMixedOutputShape()[dimension];
+  else if (auto empty = dyn_cast_or_null<tensor::EmptyOp>(op))
+    size = empty.getMixedSizes()[dimension];
+  else if (auto structured = dyn_cast_or_null<linalg::LinalgOp>(op);
+           structured && op->getNumResults() == 1)
+    return findSize(structured.getDpsInits()[0], dimension);
+  return dyn_cast_if_present<Value>(size);
+}
+
 /// Makes what a body uses from outside available: constants, and sizes that
 /// have a name here.
 LogicalResult ElementReader::bindOutside(Value scalar, IRMapping &mapping) {
@@ -125,13 +140,14 @@ LogicalResult ElementReader::bindOutside(Value scalar, IRMapping &mapping) {
     builder.clone(*op, mapping);
     return success();
   }
-  if (auto dim = dyn_cast_or_null<tensor::DimOp>(op))
-    for (const Size &size : sizes)
-      if (dim.getSource() == size.tensor &&
-          dim.getConstantIndex() == size.dimension) {
-        mapping.map(scalar, size.scalar);
-        return success();
-      }
+  auto dim = dyn_cast_or_null<tensor::DimOp>(op);
+  for (const Size &size : sizes)
+    if ((dim && dim.getSource() == size.tensor &&
+         dim.getConstantIndex() == size.dimension) ||
+        findSize(size.tensor, size.dimension) == scalar) {
+      mapping.map(scalar, size.scalar);
+      return success();
+    }
   reason = "it uses a value that is no constant and no size of the score";
   return failure();
 }

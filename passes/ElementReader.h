@@ -28,7 +28,7 @@ public:
   /// at others it cannot be read.
   void define(Value tensor, mlir::ArrayRef<Value> coordinates, Value scalar);
 
-  /// From now on a use of `size`, a scalar of the surrounding function, is
+  /// From now on the size of that dimension, where an expression uses it, is
   /// `scalar`.
   void defineSize(Value tensor, unsigned dimension, Value scalar);
 

@@ -385,6 +385,50 @@ func.func @rank_two(%q: tensor<?x16xf32>, %k: tensor<?x16xf32>, %vt: tensor<8x?x
 
 #id = affine_map<(b, h, i, j) -> (b, h, i, j)>
 
+// The sizes are those of an input, known again in how the heads are split.
+// CHECK-LABEL: func @sizes_of_inputs
+// CHECK: keep
+// CHECK-NEXT: ^bb0(%{{.*}}, %{{.*}}, %{{.*}}: index, %{{.*}}: index, %[[I:.*]]: index, %[[J:.*]]: index, %[[M:.*]]: index, %[[N:.*]]: index)
+// CHECK-NEXT: %[[MORE:.*]] = arith.subi %[[N]], %[[M]]
+// CHECK-NEXT: %[[LAST:.*]] = arith.addi %[[I]], %[[MORE]]
+// CHECK-NEXT: %[[KEEP:.*]] = arith.cmpi sle, %[[J]], %[[LAST]]
+// CHECK-NEXT: attn.yield %[[KEEP]]
+func.func @sizes_of_inputs(%x: tensor<?x?x64xf32>, %z: tensor<?x?x64xf32>) -> tensor<?x4x?x16xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %ninf = arith.constant 0xFF800000 : f32
+  %b = tensor.dim %x, %c0 : tensor<?x?x64xf32>
+  %m = tensor.dim %x, %c1 : tensor<?x?x64xf32>
+  %n = tensor.dim %z, %c1 : tensor<?x?x64xf32>
+  %xs = tensor.expand_shape %x [[0], [1], [2, 3]] output_shape [%b, %m, 4, 16] : tensor<?x?x64xf32> into tensor<?x?x4x16xf32>
+  %zs = tensor.expand_shape %z [[0], [1], [2, 3]] output_shape [%b, %n, 4, 16] : tensor<?x?x64xf32> into tensor<?x?x4x16xf32>
+  %eq = tensor.empty(%b, %m) : tensor<?x4x?x16xf32>
+  %ek = tensor.empty(%b, %n) : tensor<?x4x?x16xf32>
+  %q = linalg.transpose ins(%xs : tensor<?x?x4x16xf32>) outs(%eq : tensor<?x4x?x16xf32>) permutation = [0, 2, 1, 3]
+  %k = linalg.transpose ins(%zs : tensor<?x?x4x16xf32>) outs(%ek : tensor<?x4x?x16xf32>) permutation = [0, 2, 1, 3]
+  %s = attn.matmul %q, %k transpose_b : tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32> -> tensor<?x4x?x?xf32>
+  %e = tensor.empty(%b, %m, %n) : tensor<?x4x?x?xf32>
+  %masked = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%s : tensor<?x4x?x?xf32>) outs(%e : tensor<?x4x?x?xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      %i = linalg.index 2 : index
+      %j = linalg.index 3 : index
+      %more = arith.subi %n, %m : index
+      %last = arith.addi %i, %more : index
+      %keep = arith.cmpi sle, %j, %last : index
+      %r = arith.select %keep, %a, %ninf : f32
+      linalg.yield %r : f32
+  } -> tensor<?x4x?x?xf32>
+  %p = attn.softmax %masked axis 3 : tensor<?x4x?x?xf32>
+  // expected-remark @below {{[Passed] attn.attention}}
+  %y = attn.matmul %p, %k : tensor<?x4x?x?xf32>, tensor<?x4x?x16xf32> -> tensor<?x4x?x16xf32>
+  return %y : tensor<?x4x?x16xf32>
+}
+
+// -----
+
+#id = affine_map<(b, h, i, j) -> (b, h, i, j)>
+
 // A condition that comes from elsewhere is no constant.
 // CHECK-LABEL: func @outside_value
 // CHECK-NOT: attn.attention
