@@ -171,11 +171,12 @@ llvm::Error attn::package::writeParameters(
   if (!writer)
     return writer.takeError();
   uint64_t written = 0;
-  Packer packer(weights, [&](ArrayRef<char> bytes) {
+  auto append = [&](ArrayRef<char> bytes) {
     written += bytes.size();
     onProgress(written);
     return (*writer)->append(bytes);
-  });
+  };
+  Packer packer(weights, append);
   for (auto parameter : module.getOps<ParameterOp>())
     if (llvm::Error error = packer.pack(parameter))
       return error;
