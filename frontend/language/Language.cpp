@@ -3,9 +3,9 @@
 
 #include "frontend/language/Language.h"
 
-#include "frontend/language/Builder.h"
-#include "frontend/language/Checker.h"
-#include "frontend/language/Parser.h"
+#include "frontend/language/check/Checker.h"
+#include "frontend/language/emit/Builder.h"
+#include "frontend/language/syntax/Parser.h"
 
 using namespace attn::lang;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Any text is parsed and checked without a crash, in bounded time.
 
-#include "frontend/language/Checker.h"
-#include "frontend/language/Parser.h"
+#include "frontend/language/check/Checker.h"
+#include "frontend/language/syntax/Parser.h"
 
 using namespace attn::lang;
 

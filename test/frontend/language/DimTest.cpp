@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Arithmetic of sizes.
 
-#include "frontend/language/Dim.h"
+#include "frontend/language/check/Dim.h"
 #include "gtest/gtest.h"
 
 using namespace attn::lang;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Tokens and the errors of malformed ones.
 
-#include "frontend/language/Lexer.h"
+#include "frontend/language/syntax/Lexer.h"
 #include "gtest/gtest.h"
 
 using namespace attn::lang;

@@ -3,7 +3,7 @@
 
 #include "test/frontend/language/Describe.h"
 
-#include "frontend/language/Parser.h"
+#include "frontend/language/syntax/Parser.h"
 
 using namespace attn::lang;
 using testing::HasSubstr;

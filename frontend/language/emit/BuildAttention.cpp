@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // attend as attn.attention with its regions.
 
-#include "frontend/language/BuilderImpl.h"
+#include "frontend/language/emit/BuilderImpl.h"
 
 #include "dialect/AttnOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // The checker's state; private to the checker's sources.
 
-#ifndef FRONTEND_LANGUAGE_CHECKERIMPL_H
-#define FRONTEND_LANGUAGE_CHECKERIMPL_H
+#ifndef FRONTEND_LANGUAGE_CHECK_CHECKERIMPL_H
+#define FRONTEND_LANGUAGE_CHECK_CHECKERIMPL_H
 
-#include "frontend/language/Checker.h"
+#include "frontend/language/check/Checker.h"
 #include "llvm/ADT/ArrayRef.h"
 
 #include <set>
@@ -222,4 +222,4 @@ private:
 
 } // namespace attn::lang
 
-#endif // FRONTEND_LANGUAGE_CHECKERIMPL_H
+#endif // FRONTEND_LANGUAGE_CHECK_CHECKERIMPL_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // The model and what surrounds it: config, inputs, outputs, requirements.
 
-#include "frontend/language/CheckerImpl.h"
+#include "frontend/language/check/CheckerImpl.h"
 
 using namespace attn::lang;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Recursive descent over the grammar of docs/language.md: expressions.
 
-#include "frontend/language/ParserImpl.h"
+#include "frontend/language/syntax/ParserImpl.h"
 
 #include "llvm/ADT/StringExtras.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Polynomial arithmetic with every overflow checked.
 
-#include "frontend/language/Dim.h"
+#include "frontend/language/check/Dim.h"
 
 #include "llvm/Support/MathExtras.h"
 

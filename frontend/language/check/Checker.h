@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Runs a description's compile-time part and checks every type and shape.
 
-#ifndef FRONTEND_LANGUAGE_CHECKER_H
-#define FRONTEND_LANGUAGE_CHECKER_H
+#ifndef FRONTEND_LANGUAGE_CHECK_CHECKER_H
+#define FRONTEND_LANGUAGE_CHECK_CHECKER_H
 
-#include "frontend/language/AST.h"
-#include "frontend/language/Graph.h"
+#include "frontend/language/check/Graph.h"
+#include "frontend/language/syntax/AST.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/JSON.h"
 
@@ -27,4 +27,4 @@ std::unique_ptr<Graph> check(const Description &description,
 
 } // namespace attn::lang
 
-#endif // FRONTEND_LANGUAGE_CHECKER_H
+#endif // FRONTEND_LANGUAGE_CHECK_CHECKER_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // The model function: its signature, its dimensions and the order of its nodes.
 
-#include "frontend/language/BuilderImpl.h"
+#include "frontend/language/emit/BuilderImpl.h"
 
 #include "dialect/AttnOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -2,7 +2,7 @@
 // Scalar functions as arith and math operations.
 
 #include "dialect/AttnOps.h"
-#include "frontend/language/BuilderImpl.h"
+#include "frontend/language/emit/BuilderImpl.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 

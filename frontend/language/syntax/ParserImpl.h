@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // The parser's state; private to the parser's two sources.
 
-#ifndef FRONTEND_LANGUAGE_PARSERIMPL_H
-#define FRONTEND_LANGUAGE_PARSERIMPL_H
+#ifndef FRONTEND_LANGUAGE_SYNTAX_PARSERIMPL_H
+#define FRONTEND_LANGUAGE_SYNTAX_PARSERIMPL_H
 
-#include "frontend/language/Lexer.h"
-#include "frontend/language/Parser.h"
+#include "frontend/language/syntax/Lexer.h"
+#include "frontend/language/syntax/Parser.h"
 
 namespace attn::lang {
 
@@ -77,4 +77,4 @@ private:
 
 } // namespace attn::lang
 
-#endif // FRONTEND_LANGUAGE_PARSERIMPL_H
+#endif // FRONTEND_LANGUAGE_SYNTAX_PARSERIMPL_H

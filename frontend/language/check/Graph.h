@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // A checked model: typed nodes with known shapes, ready to be built as IR.
 
-#ifndef FRONTEND_LANGUAGE_GRAPH_H
-#define FRONTEND_LANGUAGE_GRAPH_H
+#ifndef FRONTEND_LANGUAGE_CHECK_GRAPH_H
+#define FRONTEND_LANGUAGE_CHECK_GRAPH_H
 
 #include "frontend/language/Diagnostics.h"
-#include "frontend/language/Dim.h"
+#include "frontend/language/check/Dim.h"
 
 #include <deque>
 #include <memory>
@@ -161,4 +161,4 @@ struct Graph {
 
 } // namespace attn::lang
 
-#endif // FRONTEND_LANGUAGE_GRAPH_H
+#endif // FRONTEND_LANGUAGE_CHECK_GRAPH_H

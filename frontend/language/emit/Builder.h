@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Turns a checked model into attn IR.
 
-#ifndef FRONTEND_LANGUAGE_BUILDER_H
-#define FRONTEND_LANGUAGE_BUILDER_H
+#ifndef FRONTEND_LANGUAGE_EMIT_BUILDER_H
+#define FRONTEND_LANGUAGE_EMIT_BUILDER_H
 
-#include "frontend/language/Graph.h"
+#include "frontend/language/check/Graph.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 
@@ -18,4 +18,4 @@ build(mlir::MLIRContext *context, const Graph &graph, Diagnostics &diagnostics);
 
 } // namespace attn::lang
 
-#endif // FRONTEND_LANGUAGE_BUILDER_H
+#endif // FRONTEND_LANGUAGE_EMIT_BUILDER_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Statements run when compiling: loops unroll, blocks are inlined.
 
-#include "frontend/language/CheckerImpl.h"
+#include "frontend/language/check/CheckerImpl.h"
 
 using namespace attn::lang;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Turns the text of a description into tokens.
 
-#ifndef FRONTEND_LANGUAGE_LEXER_H
-#define FRONTEND_LANGUAGE_LEXER_H
+#ifndef FRONTEND_LANGUAGE_SYNTAX_LEXER_H
+#define FRONTEND_LANGUAGE_SYNTAX_LEXER_H
 
 #include "frontend/language/Diagnostics.h"
 
@@ -46,4 +46,4 @@ std::string describe(const Token &token);
 
 } // namespace attn::lang
 
-#endif // FRONTEND_LANGUAGE_LEXER_H
+#endif // FRONTEND_LANGUAGE_SYNTAX_LEXER_H

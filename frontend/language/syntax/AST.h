@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // The syntax tree of a description, as written.
 
-#ifndef FRONTEND_LANGUAGE_AST_H
-#define FRONTEND_LANGUAGE_AST_H
+#ifndef FRONTEND_LANGUAGE_SYNTAX_AST_H
+#define FRONTEND_LANGUAGE_SYNTAX_AST_H
 
 #include "frontend/language/Diagnostics.h"
 
@@ -138,4 +138,4 @@ struct Description {
 
 } // namespace attn::lang
 
-#endif // FRONTEND_LANGUAGE_AST_H
+#endif // FRONTEND_LANGUAGE_SYNTAX_AST_H

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Turns the tokens of a description into its syntax tree.
 
-#ifndef FRONTEND_LANGUAGE_PARSER_H
-#define FRONTEND_LANGUAGE_PARSER_H
+#ifndef FRONTEND_LANGUAGE_SYNTAX_PARSER_H
+#define FRONTEND_LANGUAGE_SYNTAX_PARSER_H
 
-#include "frontend/language/AST.h"
+#include "frontend/language/syntax/AST.h"
 #include "llvm/Support/Error.h"
 
 #include <functional>
@@ -21,4 +21,4 @@ Description parse(const Source &source, const Importer &importer,
 
 } // namespace attn::lang
 
-#endif // FRONTEND_LANGUAGE_PARSER_H
+#endif // FRONTEND_LANGUAGE_SYNTAX_PARSER_H

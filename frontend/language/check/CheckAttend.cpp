@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // attend(q, k, v) { score = ...; keep = ...; weight = ... }
 
-#include "frontend/language/CheckerImpl.h"
+#include "frontend/language/check/CheckerImpl.h"
 
 #include <cmath>
 

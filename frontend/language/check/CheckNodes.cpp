@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Nodes and the rules of their types and shapes.
 
-#include "frontend/language/CheckerImpl.h"
+#include "frontend/language/check/CheckerImpl.h"
 
 #include "llvm/Support/MathExtras.h"
 

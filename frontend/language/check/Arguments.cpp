@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Conversions of the arguments of built-in functions.
 
-#include "frontend/language/CheckerImpl.h"
+#include "frontend/language/check/CheckerImpl.h"
 
 using namespace attn::lang;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Tokens: names, numbers, strings, symbols; comments run from // to line end.
 
-#include "frontend/language/Lexer.h"
+#include "frontend/language/syntax/Lexer.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Compile-time integers: numbers, or polynomials in the dynamic dimensions.
 
-#ifndef FRONTEND_LANGUAGE_DIM_H
-#define FRONTEND_LANGUAGE_DIM_H
+#ifndef FRONTEND_LANGUAGE_CHECK_DIM_H
+#define FRONTEND_LANGUAGE_CHECK_DIM_H
 
 #include <cstdint>
 #include <map>
@@ -65,4 +65,4 @@ public:
 
 } // namespace attn::lang
 
-#endif // FRONTEND_LANGUAGE_DIM_H
+#endif // FRONTEND_LANGUAGE_CHECK_DIM_H

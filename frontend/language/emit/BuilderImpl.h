@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // The builder's state; private to the builder's sources.
 
-#ifndef FRONTEND_LANGUAGE_BUILDERIMPL_H
-#define FRONTEND_LANGUAGE_BUILDERIMPL_H
+#ifndef FRONTEND_LANGUAGE_EMIT_BUILDERIMPL_H
+#define FRONTEND_LANGUAGE_EMIT_BUILDERIMPL_H
 
-#include "frontend/language/Builder.h"
+#include "frontend/language/emit/Builder.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
 
@@ -82,4 +82,4 @@ private:
 
 } // namespace attn::lang
 
-#endif // FRONTEND_LANGUAGE_BUILDERIMPL_H
+#endif // FRONTEND_LANGUAGE_EMIT_BUILDERIMPL_H
