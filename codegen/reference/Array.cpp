@@ -35,20 +35,20 @@ Array Array::ofIntegers(llvm::ArrayRef<int64_t> shape,
 }
 
 std::optional<int64_t> Array::count(llvm::ArrayRef<int64_t> shape) {
-  // Zero dimensions come first: [0, huge, huge] has no elements.
-  for (int64_t size : shape)
+  // Also without elements no stride may overflow: [0, huge, huge] is refused.
+  int64_t product = 1;
+  bool isEmpty = false;
+  for (int64_t size : shape) {
     if (size < 0)
       return std::nullopt;
-  for (int64_t size : shape)
+    isEmpty |= size == 0;
     if (size == 0)
-      return 0;
-  int64_t product = 1;
-  for (int64_t size : shape) {
+      continue;
     if (size > maxElements / product)
       return std::nullopt;
     product *= size;
   }
-  return product;
+  return isEmpty ? 0 : product;
 }
 
 Array Array::reshaped(llvm::ArrayRef<int64_t> shape) const {

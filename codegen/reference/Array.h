@@ -34,7 +34,7 @@ public:
                           std::vector<int64_t> values);
 
   /// The number of elements of a shape; nothing if a dimension is negative or
-  /// the product exceeds maxElements.
+  /// the product of those that are not 0 exceeds maxElements.
   static std::optional<int64_t> count(llvm::ArrayRef<int64_t> shape);
 
   llvm::ArrayRef<int64_t> shape() const { return dims; }

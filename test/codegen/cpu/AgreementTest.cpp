@@ -16,6 +16,10 @@ using reference::Array;
 
 namespace {
 
+/// Makes special cases of random values.
+using Change = float (*)(float);
+float unchanged(float x) { return x; }
+
 /// An argument or result in memory, as the kernel sees it.
 class Tensor {
 public:
@@ -30,7 +34,7 @@ public:
         result.dynamicSizes.push_back(size);
     return result;
   }
-  Array fill(std::mt19937 &random);
+  Array fill(std::mt19937 &random, Change change);
   void poison() { std::memset(buffer.data(), 0xff, buffer.size() * 4); }
   void compare(const Array &expected, double tolerance) const;
   std::string bits() const {
@@ -59,13 +63,13 @@ private:
   GuardedBuffer buffer;
 };
 
-/// Normal floats, some of them -infinity; small integers of both signs; bits.
-Array Tensor::fill(std::mt19937 &random) {
+/// Normal floats, changed by `change`; small integers of both signs; bits.
+Array Tensor::fill(std::mt19937 &random, Change change) {
   if (isFloat()) {
     std::normal_distribution<float> normal;
     std::vector<double> values(count);
     for (size_t i = 0; i < count; ++i) {
-      float value = normal(random);
+      float value = change(normal(random));
       std::memcpy(address() + i * 4, &value, 4);
       values[i] = value;
     }
@@ -113,14 +117,14 @@ protected:
   /// shapes, and holds the compiled kernel to the values.
   void check(const std::string &text,
              llvm::ArrayRef<llvm::SmallVector<int64_t>> shapes,
-             double tolerance = 2e-6);
+             double tolerance = 2e-6, Change change = unchanged);
 
   mlir::MLIRContext context{mlir::MLIRContext::Threading::DISABLED};
 };
 
 void Agreement::check(const std::string &text,
                       llvm::ArrayRef<llvm::SmallVector<int64_t>> shapes,
-                      double tolerance) {
+                      double tolerance, Change change) {
   auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
   ASSERT_TRUE(module);
   auto function = module->lookupSymbol<mlir::func::FuncOp>("kernel");
@@ -130,7 +134,7 @@ void Agreement::check(const std::string &text,
        llvm::zip_equal(function.getArgumentTypes(), shapes)) {
     tensors.push_back(std::make_unique<Tensor>(
         mlir::cast<mlir::RankedTensorType>(type), shape));
-    inputs.push_back(tensors.back()->fill(random));
+    inputs.push_back(tensors.back()->fill(random, change));
   }
   auto expected = reference::evaluateFunction(
       function, inputs,
@@ -427,6 +431,45 @@ TEST_P(Agreement, SoftmaxAlongEveryAxis) {
     check(text, {{1, 17, 16}});
     check(text, {{2, 0, 3}});
   }
+}
+
+// Masked scores weigh exactly 0; a row of nothing else is NaN, as is one with
+// NaN.
+TEST_P(Agreement, SoftmaxOfInfinitiesAndNan) {
+  auto masked = [](float x) { return x < 0.5f ? -INFINITY : x; };
+  auto broken = [](float x) { return x > 2.0f ? NAN : x * 1e4f; };
+  for (int axis : {0, 1}) {
+    std::string text = kernelText(
+        "%x: tensor<?x?xf32>", "tensor<?x?xf32>",
+        llvm::formatv("%y = attn.softmax %x axis {0} : tensor<?x?xf32>", axis)
+            .str());
+    for (int64_t size : {1, 3, 19, 40}) {
+      check(text, {{9, size}}, 2e-6, masked);
+      check(text, {{size, 7}}, 2e-6, broken);
+    }
+  }
+}
+
+// A residual's memory may become the result's.
+TEST_P(Agreement, MapInPlace) {
+  CompiledKernel kernel = compile(genericText(
+      "%x: tensor<?xf32>, %z: tensor<?xf32>", "tensor<?xf32>",
+      R"(%c0 = arith.constant 0 : index
+         %b = tensor.dim %x, %c0 : tensor<?xf32>
+         %init = tensor.empty(%b) : tensor<?xf32>)",
+      "affine_map<(d) -> (d)>, affine_map<(d) -> (d)>, affine_map<(d) -> (d)>",
+      R"("parallel")", "%x, %z : tensor<?xf32>, tensor<?xf32>",
+      R"(^bb0(%a: f32, %c: f32, %o: f32):
+         %0 = arith.subf %c, %a : f32 linalg.yield %0 : f32)"));
+  int64_t count = 3001;
+  auto x = normal(count), z = normal(count);
+  GuardedBuffer first(x), second(z);
+  std::vector<int64_t> sizes = {count};
+  kernel.run(
+      {{first.data(), sizes}, {second.data(), sizes}, {second.data(), sizes}},
+      /*slots=*/3);
+  for (int64_t i = 0; i < count; ++i)
+    ASSERT_EQ(second.data()[i], z[i] - x[i]) << "element " << i;
 }
 
 TEST_P(Agreement, EmbeddingClampsIds) {

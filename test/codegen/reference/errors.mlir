@@ -2,6 +2,7 @@
 // RUN: not attn-evaluate %t/index.mlir 2>&1 | FileCheck %s --check-prefix=INDEX
 // RUN: not attn-evaluate %t/weight.mlir 2>&1 | FileCheck %s --check-prefix=WEIGHT
 // RUN: not attn-evaluate %t/huge.mlir 2>&1 | FileCheck %s --check-prefix=HUGE
+// RUN: not attn-evaluate %t/hollow.mlir 2>&1 | FileCheck %s --check-prefix=HOLLOW
 // RUN: not attn-evaluate %t/recursion.mlir 2>&1 | FileCheck %s --check-prefix=RECURSION
 // RUN: not attn-evaluate %t/slice.mlir 2>&1 | FileCheck %s --check-prefix=SLICE
 // RUN: not attn-evaluate %t/division.mlir 2>&1 | FileCheck %s --check-prefix=DIVISION
@@ -30,6 +31,13 @@ func.func @weight() -> tensor<2xf32> {
 func.func @huge() -> tensor<4611686018427387904x4xf32> {
   %0 = tensor.empty() : tensor<4611686018427387904x4xf32>
   return %0 : tensor<4611686018427387904x4xf32>
+}
+
+//--- hollow.mlir
+// HOLLOW: error: 'tensor.empty' op computes a tensor of shape [0, 4611686018427387904, 4], larger than
+func.func @hollow() -> tensor<0x4611686018427387904x4xf32> {
+  %0 = tensor.empty() : tensor<0x4611686018427387904x4xf32>
+  return %0 : tensor<0x4611686018427387904x4xf32>
 }
 
 //--- recursion.mlir
