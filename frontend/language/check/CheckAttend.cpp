@@ -359,9 +359,16 @@ Node *Checker::programValue(Node *x, Position position) {
   Node *source = capture(x, position);
   if (!source)
     return nullptr;
-  return source->type.rank() ? source
-                             : node(NodeKind::Extract, {x->type.element, {}},
-                                    {source}, position);
+  if (source->type.rank() && !source->type.shape[0].is(1))
+    return source;
+  // A tensor of one element is a number.
+  std::vector<Node *> operands{source};
+  if (source->type.rank()) {
+    operands.push_back(constant(Element::I64, 0, 0, {}, position));
+    if (!operands.back())
+      return nullptr;
+  }
+  return node(NodeKind::Extract, {x->type.element, {}}, operands, position);
 }
 
 /// x[b, j]: an element of a captured tensor, or a row when one dimension is

@@ -36,7 +36,7 @@ TEST(Attend, EveryDocumentedForm) {
            "score = dot / sqrt(d) - slope[h] * abs(i - j)",
            "score = 30 * tanh(dot / sqrt(d) / 30)",
            "score = sum(w_v * tanh(q + k))",
-           "score = -w[0] * w[0] * sum((q - k)^2) / 2",
+           "score = -w * w * sum((q - k)^2) / 2",
            "keep = j <= i + N - M",
            "keep = j < mask[b, 0]",
            "keep = mask[b, j] != 0 and j >= i - 5",

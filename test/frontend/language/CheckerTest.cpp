@@ -358,3 +358,24 @@ TEST(Limits, Sizes) {
   EXPECT_THAT(body("return split(x, 0)").errors,
               HasSubstr("'split' expects a size of at least 1 as 'parts'"));
 }
+
+//===----------------------------------------------------------------------===//
+// Locations
+//===----------------------------------------------------------------------===//
+
+TEST(Checker, OperationsKnowTheirPlace) {
+  BuildOptions options;
+  std::string errors;
+  mlir::MLIRContext context;
+  auto module = buildModel(&context,
+                           {"place.attn",
+                            "block f(x) {\n  return tanh(x)\n}\n"
+                            "model m(x: f32[b]) -> (y: f32[b]) { return f(x) "
+                            "}\n"},
+                           options, errors);
+  ASSERT_TRUE(module) << errors;
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  module->print(stream, mlir::OpPrintingFlags().enableDebugInfo(true));
+  EXPECT_THAT(text, HasSubstr("loc(\"place.attn\":2:10)"));
+}
