@@ -25,9 +25,11 @@ def set_environment(config):
     env["PATH"] = os.pathsep.join(
         [config.tools_dir, config.llvm_tools_dir, env.get("PATH", "")]
     )
-    for name in ("HOME", "XDG_CACHE_HOME", "ATTNC_GOLDEN"):
+    for name in ("HOME", "ATTNC_GOLDEN"):
         if name in os.environ:
             env[name] = os.environ[name]
+    # Compiled models of one run of the tests serve the next, and no user's.
+    env["XDG_CACHE_HOME"] = os.path.join(config.binary_root, "test", "cache")
     golden = find_golden(config)
     if golden:
         env["ATTNC_GOLDEN"] = golden

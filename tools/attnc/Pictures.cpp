@@ -36,26 +36,36 @@ static const weights::Tensor *findLogits(const TensorMap &outputs) {
                                                              : nullptr;
 }
 
-static void print(StringRef file, ArrayRef<hf::LabelScore> labels,
-                  raw_ostream &os) {
-  os << file << "\n";
-  for (const hf::LabelScore &label : labels)
-    os << format("  %6.2f%%  ", 100 * label.score) << label.label << "\n";
+struct Classified {
+  std::string file;
+  std::vector<hf::LabelScore> labels;
+};
+
+static void print(ArrayRef<Classified> pictures, raw_ostream &os) {
+  for (const Classified &picture : pictures) {
+    os << picture.file << "\n";
+    for (const hf::LabelScore &label : picture.labels)
+      os << format("  %6.2f%%  ", 100 * label.score) << label.label << "\n";
+  }
 }
 
-static void printJson(json::OStream &out, StringRef file,
-                      ArrayRef<hf::LabelScore> labels) {
-  out.object([&] {
-    out.attribute("file", file);
-    out.attributeArray("labels", [&] {
-      for (const hf::LabelScore &label : labels)
-        out.object([&] {
-          out.attribute("id", static_cast<int64_t>(label.id));
-          out.attribute("label", label.label);
-          out.attribute("score", label.score);
+static void printJson(ArrayRef<Classified> pictures, raw_ostream &os) {
+  json::OStream out(os, 2);
+  out.array([&] {
+    for (const Classified &picture : pictures)
+      out.object([&] {
+        out.attribute("file", picture.file);
+        out.attributeArray("labels", [&] {
+          for (const hf::LabelScore &label : picture.labels)
+            out.object([&] {
+              out.attribute("id", static_cast<int64_t>(label.id));
+              out.attribute("label", label.label);
+              out.attribute("score", label.score);
+            });
         });
-    });
+      });
   });
+  os << "\n";
 }
 
 Error attn::tool::classifyPictures(const CommandLine &line,
@@ -75,10 +85,9 @@ Error attn::tool::classifyPictures(const CommandLine &line,
   if (!transform)
     return transform.takeError();
 
-  json::OStream out(outs(), 2);
-  bool isJson = line.has(OPT_json);
-  if (isJson)
-    out.arrayBegin();
+  std::vector<std::string> labels =
+      model.config ? model.config->labels : std::vector<std::string>();
+  std::vector<Classified> pictures;
   for (const std::string &file : line.values(OPT_image)) {
     auto pixels = hf::loadPixelValues({file}, *transform, (*input)->shape[2],
                                       (*input)->shape[3]);
@@ -92,17 +101,11 @@ Error attn::tool::classifyPictures(const CommandLine &line,
       return fail("the model has no output 'logits' of shape [batch, labels]");
     std::vector<float> values(logits->elements());
     weights::readAsF32(*logits, 0, values);
-    auto labels = hf::topLabels(
-        values, model.config ? model.config->labels : std::vector<std::string>(),
-        *top);
-    if (isJson)
-      printJson(out, file, labels);
-    else
-      print(file, labels, outs());
+    pictures.push_back({file, hf::topLabels(values, labels, *top)});
   }
-  if (isJson) {
-    out.arrayEnd();
-    outs() << "\n";
-  }
+  if (line.has(OPT_json))
+    printJson(pictures, outs());
+  else
+    print(pictures, outs());
   return Error::success();
 }
