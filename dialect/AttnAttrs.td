@@ -17,7 +17,9 @@ def Attn_Normalizer : I32EnumAttr<"Normalizer",
   let cppNamespace = "::attn";
   let genSpecializedAttr = 0;
 }
-def Attn_NormalizerAttr : EnumAttr<Attn_Dialect, Attn_Normalizer, "normalizer">;
+def Attn_NormalizerAttr : EnumAttr<Attn_Dialect, Attn_Normalizer, "normalizer"> {
+  let assemblyFormat = "`(` $value `)`";
+}
 
 def Attn_GeluNone : I32EnumAttrCase<"None", 0, "none">;
 def Attn_GeluTanh : I32EnumAttrCase<"Tanh", 1, "tanh">;
@@ -34,6 +36,7 @@ def Attn_PanelsAttr : AttrDef<Attn_Dialect, "Panels"> {
   let summary = "weight [N, K] stored as [ceil(N/width)][K][width], zeros beyond N";
   let parameters = (ins "int64_t":$width);
   let assemblyFormat = "`<` $width `>`";
+  let genVerifyDecl = 1;
 }
 
 #endif // ATTN_ATTRS_TD

@@ -24,6 +24,14 @@ using namespace attn;
 #define GET_ATTRDEF_CLASSES
 #include "dialect/AttnAttrs.cpp.inc"
 
+LogicalResult
+PanelsAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
+                   int64_t width) {
+  if (width > 0)
+    return success();
+  return emitError() << "expects a positive panel width, but got " << width;
+}
+
 void AttnDialect::initialize() {
   addAttributes<
 #define GET_ATTRDEF_LIST

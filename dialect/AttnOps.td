@@ -51,6 +51,8 @@ def Attn_ParameterOp : Attn_Op<"parameter",
     Constraints:
     - (C1) the region yields one value, of type `type`.
     - (C2) `type` has a static shape.
+    - (C3) a panels layout belongs to a matrix.
+    - (C4) the region is pure.
 
     Example:
     ```mlir
@@ -66,6 +68,7 @@ def Attn_ParameterOp : Attn_Op<"parameter",
   let assemblyFormat = [{
     $sym_name `:` $type (`layout` `(` $layout^ `)`)? attr-dict-with-keyword $body
   }];
+  let hasVerifier = 1;
   let hasRegionVerifier = 1;
 }
 
@@ -95,9 +98,13 @@ def Attn_GetParameterOp : Attn_Op<"get_parameter",
 // Transformer operations
 //===----------------------------------------------------------------------===//
 
-def Attn_YieldOp : Attn_Op<"yield", [Pure, ReturnLike, Terminator]> {
+def Attn_YieldOp : Attn_Op<"yield", [Pure, ReturnLike, Terminator,
+     ParentOneOf<["AttentionOp", "LinearOp", "ParameterOp"]>]> {
   let summary = "ends a region of an attn operation";
   let description = [{
+    Constraints:
+    - (C1) it stands in an `attn.attention`, `attn.linear` or `attn.parameter`.
+
     Example: see `attn.linear`.
   }];
   let arguments = (ins Variadic<AnyType>:$values);
@@ -123,7 +130,8 @@ def Attn_LinearOp : Attn_Op<"linear",
 
     Constraints:
     - (C1) there is at least one weight, and as many results as weights.
-    - (C2) weight n has shape [N_n, K], K the last dimension of the input.
+    - (C2) weight n has shape [N_n, K], K the last dimension of the input; both
+      are static.
     - (C3) result n has the input's shape with N_n for K.
     - (C4) there are no epilogues, or one for each weight, with arguments f32
       and the element type of each capture, yielding f32.
@@ -132,6 +140,7 @@ def Attn_LinearOp : Attn_Op<"linear",
       every capture used by epilogue n fits result n where both are static.
     - (C6) the prologue has arguments tensor<K> and the types of its captures,
       and yields tensor<K>.
+    - (C7) epilogues and prologue are pure.
 
     Example:
     ```mlir
@@ -162,6 +171,7 @@ def Attn_LinearOp : Attn_Op<"linear",
     // y = x w^T + bias; `bias` may be null.
     OpBuilder<(ins "mlir::Value":$input, "mlir::Value":$weight, "mlir::Value":$bias)>
   ];
+  let hasCanonicalizer = 1;
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
 }
@@ -189,6 +199,7 @@ def Attn_MatmulOp : Attn_Op<"matmul", [Pure]> {
     $a `,` $b (`transpose_b` $transpose_b^)? attr-dict
     `:` type($a) `,` type($b) `->` type($result)
   }];
+  let hasCanonicalizer = 1;
   let hasVerifier = 1;
 }
 
@@ -300,7 +311,7 @@ def Attn_GeluOp : Attn_Op<"gelu",
   let arguments = (ins AnyTypeOf<[F32, VectorOfAnyRankOf<[F32]>, Attn_F32Tensor]>:$input,
                        DefaultValuedAttr<Attn_GeluFormAttr, "::attn::GeluForm::None">:$approximate);
   let results = (outs AnyTypeOf<[F32, VectorOfAnyRankOf<[F32]>, Attn_F32Tensor]>:$result);
-  let assemblyFormat = "$input (`approximate` $approximate^)? attr-dict `:` type($input)";
+  let assemblyFormat = "$input (`approximate` `` $approximate^)? attr-dict `:` type($input)";
 }
 
 //===----------------------------------------------------------------------===//
@@ -331,7 +342,7 @@ def Attn_AttentionOp : Attn_Op<"attention",
     Constraints:
     - (C1) there is at least one pair, and as many keys as queries.
     - (C2) query p has shape [B, H, M, D_p] and key p [B, G, N, D_p], D_p static.
-    - (C3) value has shape [B, G, N, E].
+    - (C3) value has shape [B, G, N, E], E static.
     - (C4) G divides H; both are static.
     - (C5) the output has shape [B, H, M, E].
     - (C6) regions have the arguments above and yield one f32, i1, f32.
@@ -375,10 +386,11 @@ def Attn_AttentionOp : Attn_Op<"attention",
     `value` `(` $value `:` type($value) `)`
     (`captures` `(` $captures^ `:` type($captures) `)`)?
     (`sink` `(` $sink^ `:` type($sink) `)`)?
-    (`normalizer` `(` $normalizer^ `)`)?
+    (`normalizer` `` $normalizer^)?
     attr-dict `score` $score (`keep` $keep^)? (`weight` $weight^)?
     `->` type($output) (`weights` type($weights)^)? (`logsumexp` type($logsumexp)^)?
   }];
+  let hasCanonicalizer = 1;
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
 }
@@ -416,6 +428,7 @@ def Attn_SumOp : Attn_Op<"sum", [Pure]> {
   let arguments = (ins Attn_F32Tensor:$input);
   let results = (outs F32:$result);
   let assemblyFormat = "$input attr-dict `:` type($input)";
+  let hasCanonicalizer = 1;
   let hasVerifier = 1;
 }
 
