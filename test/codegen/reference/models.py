@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Evaluates the golden models of the zoo with the reference evaluator.
+"""Evaluates the golden models of the zoo and of examples/ with the reference evaluator.
 
     models.py GOLDEN [PASS...]
 
@@ -14,16 +14,21 @@ import subprocess
 import sys
 import tempfile
 
+EXAMPLES = pathlib.Path(__file__).parents[3] / "examples" / "descriptions"
+
 # Case, description, model, optional inputs that the case leaves out.
 CASES = [
     ("bert", "bert", "BertModel", []),
     ("bert-classifier", "bert", "BertForSequenceClassification", ["token_type_ids"]),
     ("deit", "deit", "DeiTForImageClassificationWithTeacher", []),
     ("distilbert", "distilbert", "DistilBertModel", []),
-    ("minilm-sentence", "bert", "BertModel", ["token_type_ids"]),
+    ("minilm-sentence", "bert", "BertForSentenceEmbedding", ["token_type_ids"]),
     ("roberta", "roberta", "RobertaModel", ["token_type_ids"]),
+    ("timm-vit", EXAMPLES / "timm-vit.attn", "VisionTransformer", []),
     ("vit", "vit", "ViTForImageClassification", []),
     ("vit-model", "vit", "ViTModel", []),
+    ("vit-pytorch-simple-vit", EXAMPLES / "vit-pytorch-simple-vit.attn", "SimpleViT", []),
+    ("vit-pytorch-vit", EXAMPLES / "vit-pytorch-vit.attn", "ViT", []),
 ]
 
 
@@ -40,7 +45,7 @@ def evaluate(golden, case, passes, scratch):
     tolerance = json.loads((folder / "case.json").read_text())["tolerance"]
     described, passed = scratch / f"{name}.mlir", scratch / f"{name}.passed.mlir"
     return (
-        run(["attn-describe", description, f"--config={folder / 'config.json'}",
+        run(["attn-describe", str(description), f"--config={folder / 'config.json'}",
              f"--model={model}"] + [f"--absent={i}" for i in absent], described)
         or run(["attn-opt", str(described)] + passes, passed)
         or run(["attn-evaluate", str(passed), f"--weights={folder}",
