@@ -36,6 +36,10 @@
 #define attn_call ATTN_COMMON(call)
 #define attn_common_functions ATTN_COMMON(functions)
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Weights as mapped; all zero for a program without weights. */
 typedef struct attn_mapping {
   void *base;
@@ -88,5 +92,9 @@ ATTN_SHARED attn_status attn_call(const attn_model *model,
 
 /* The table that attn_program.functions points to. */
 ATTN_SHARED extern const attn_functions attn_common_functions;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* ATTN_RUNTIME_INTERNAL_H */
