@@ -18,7 +18,7 @@ static bool has_all(uint64_t value, uint64_t bits) {
 
 /* By feature bits, never by the processor's name: hypervisors mask features
    that the name promises. */
-uint64_t attn_cpu_features(void) {
+ATTN_WEAK uint64_t attn_cpu_features(void) {
   const uint32_t fma = 1u << 12, osxsave = 1u << 27, avx = 1u << 28,
                  f16c = 1u << 29;
   const uint32_t avx2 = 1u << 5, bmi2 = 1u << 8;
@@ -44,7 +44,7 @@ uint64_t attn_cpu_features(void) {
 
 #elif defined(__aarch64__)
 
-uint64_t attn_cpu_features(void) { return ATTN_FEATURE_NEON; }
+ATTN_WEAK uint64_t attn_cpu_features(void) { return ATTN_FEATURE_NEON; }
 
 #else
 #error "attnc's runtime supports x86-64 and AArch64"

@@ -6,8 +6,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-attn_status attn_fail(attn_error *error, attn_status status, const char *format,
-                      ...) {
+ATTN_WEAK attn_status attn_fail(attn_error *error, attn_status status,
+                                const char *format, ...) {
   if (!error)
     return status;
   error->status = status;

@@ -16,7 +16,9 @@
 #define ATTN_PASTE(version, name) ATTN_PASTE_(version, name)
 #define ATTN_COMMON(name) ATTN_PASTE(ATTN_ABI_VERSION, name)
 #if defined(__GNUC__)
-#define ATTN_SHARED __attribute__((weak, visibility("hidden")))
+#define ATTN_SHARED __attribute__((visibility("hidden")))
+/* On definitions only: a weak reference would not pull its archive member. */
+#define ATTN_WEAK __attribute__((weak))
 #define ATTN_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #error "the runtime needs weak symbols of the GNU kind"

@@ -50,8 +50,9 @@ static attn_status check_program(const attn_program *program, const char *path,
   return ATTN_OK;
 }
 
-attn_status attn_open(const attn_program *program, const char *path,
-                      const char *isa, attn_model **model, attn_error *error) {
+ATTN_WEAK attn_status attn_open(const attn_program *program, const char *path,
+                                const char *isa, attn_model **model,
+                                attn_error *error) {
   if (!program || !model)
     return attn_fail(error, ATTN_INVALID_ARGUMENT, "%s is NULL",
                      program ? "model" : "program");
@@ -76,16 +77,18 @@ attn_status attn_open(const attn_program *program, const char *path,
   return ATTN_OK;
 }
 
-void attn_close(attn_model *model) {
+ATTN_WEAK void attn_close(attn_model *model) {
   if (!model)
     return;
   attn_unmap_weights(&model->weights);
   free(model);
 }
 
-const char *attn_isa(const attn_model *model) { return model->variant->isa; }
+ATTN_WEAK const char *attn_isa(const attn_model *model) {
+  return model->variant->isa;
+}
 
-const attn_functions attn_common_functions = {
+ATTN_WEAK const attn_functions attn_common_functions = {
     .open = attn_open,
     .close = attn_close,
     .isa = attn_isa,

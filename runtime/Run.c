@@ -78,9 +78,9 @@ static attn_status plan(const attn_model *model, const int64_t *dims,
   return ATTN_OK;
 }
 
-attn_status attn_workspace_bytes(const attn_model *model, const int64_t *dims,
-                                 size_t slots, size_t *bytes,
-                                 attn_error *error) {
+ATTN_WEAK attn_status attn_workspace_bytes(const attn_model *model,
+                                           const int64_t *dims, size_t slots,
+                                           size_t *bytes, attn_error *error) {
   if (!model || !bytes)
     return attn_fail(error, ATTN_INVALID_ARGUMENT, "%s is NULL",
                      model ? "bytes" : "model");
@@ -146,9 +146,11 @@ static attn_run *place_run(const attn_model *model,
   return run;
 }
 
-attn_status attn_prepare(const attn_model *model, const attn_executor *executor,
-                         void *workspace, size_t bytes, const int64_t *dims,
-                         attn_run **run, attn_error *error) {
+ATTN_WEAK attn_status attn_prepare(const attn_model *model,
+                                   const attn_executor *executor,
+                                   void *workspace, size_t bytes,
+                                   const int64_t *dims, attn_run **run,
+                                   attn_error *error) {
   if (!model || !run)
     return attn_fail(error, ATTN_INVALID_ARGUMENT, "%s is NULL",
                      model ? "run" : "model");
@@ -173,8 +175,8 @@ attn_status attn_prepare(const attn_model *model, const attn_executor *executor,
   return status;
 }
 
-attn_status attn_run_once(attn_run *run, const void *const *inputs,
-                          void *const *outputs, attn_error *error) {
+ATTN_WEAK attn_status attn_run_once(attn_run *run, const void *const *inputs,
+                                    void *const *outputs, attn_error *error) {
   if (!run)
     return attn_fail(error, ATTN_INVALID_ARGUMENT, "run is NULL");
   const attn_model *model = run->model;
@@ -198,9 +200,10 @@ attn_status attn_run_once(attn_run *run, const void *const *inputs,
   return ATTN_OK;
 }
 
-attn_status attn_call(const attn_model *model, const attn_executor *executor,
-                      const int64_t *dims, const void *const *inputs,
-                      void *const *outputs, attn_error *error) {
+ATTN_WEAK attn_status attn_call(const attn_model *model,
+                                const attn_executor *executor,
+                                const int64_t *dims, const void *const *inputs,
+                                void *const *outputs, attn_error *error) {
   size_t bytes;
   attn_status status = attn_workspace_bytes(
       model, dims, executor ? executor->slots : 1, &bytes, error);

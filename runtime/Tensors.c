@@ -34,8 +34,8 @@ static attn_status check_sizes(const attn_tensor_info *tensors, uint32_t count,
   return ATTN_OK;
 }
 
-attn_status attn_check_dims(const attn_program *program, const int64_t *dims,
-                            attn_error *error) {
+ATTN_WEAK attn_status attn_check_dims(const attn_program *program,
+                                      const int64_t *dims, attn_error *error) {
   if (!dims && program->dim_count)
     return attn_fail(error, ATTN_INVALID_ARGUMENT, "dims is NULL");
   for (uint32_t i = 0; i < program->dim_count; ++i) {
@@ -137,9 +137,11 @@ static attn_status check_outputs_apart(const attn_program *program,
   return ATTN_OK;
 }
 
-attn_status attn_check_tensors(const attn_program *program, const int64_t *dims,
-                               const void *const *inputs, void *const *outputs,
-                               attn_error *error) {
+ATTN_WEAK attn_status attn_check_tensors(const attn_program *program,
+                                         const int64_t *dims,
+                                         const void *const *inputs,
+                                         void *const *outputs,
+                                         attn_error *error) {
   if ((!inputs && program->input_count) || (!outputs && program->output_count))
     return attn_fail(error, ATTN_INVALID_ARGUMENT, "%s is NULL",
                      inputs ? "outputs" : "inputs");

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 /* Bit by bit: the header is small, and a table would cost a page. */
-uint32_t attn_crc32(uint32_t crc, const void *bytes, size_t count) {
+ATTN_WEAK uint32_t attn_crc32(uint32_t crc, const void *bytes, size_t count) {
   const unsigned char *byte = bytes;
   crc = ~crc;
   for (size_t i = 0; i < count; ++i) {
@@ -128,8 +128,9 @@ static attn_status check_header(const attn_program *program, const char *path,
   return status;
 }
 
-attn_status attn_map_weights(const attn_program *program, const char *path,
-                             attn_mapping *mapping, attn_error *error) {
+ATTN_WEAK attn_status attn_map_weights(const attn_program *program,
+                                       const char *path, attn_mapping *mapping,
+                                       attn_error *error) {
   attn_status status = map_file(path, mapping, error);
   if (status != ATTN_OK)
     return status;
@@ -143,7 +144,7 @@ attn_status attn_map_weights(const attn_program *program, const char *path,
   return ATTN_OK;
 }
 
-void attn_unmap_weights(attn_mapping *mapping) {
+ATTN_WEAK void attn_unmap_weights(attn_mapping *mapping) {
   if (mapping->base)
     munmap(mapping->base, mapping->bytes);
   *mapping = (attn_mapping){0};
