@@ -11,7 +11,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <ctime>
-#include <functional>
 #include <random>
 
 using namespace attn;
@@ -29,49 +28,57 @@ static double threadTime() {
   return time.tv_sec + time.tv_nsec * 1e-9;
 }
 
-/// Seconds of the quickest of many runs.
-static double best(int repeats, const std::function<void()> &run) {
-  double seconds = 1e9;
-  for (int i = 0; i < repeats; ++i) {
-    double start = threadTime();
-    run();
-    seconds = std::min(seconds, threadTime() - start);
-  }
-  return seconds;
+/// Seconds that `run` takes on this thread.
+static double timed(llvm::function_ref<void()> run) {
+  double start = threadTime();
+  run();
+  return threadTime() - start;
 }
 
 #define ATTN_TWELVE(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
 
-/// GFLOP/s of independent multiply-adds in registers.
-static double peak(int lanes) {
-  constexpr long kRounds = 200000;
-  double seconds = best(30, [&] {
-    long n = kRounds;
+/// Independent multiply-adds in registers: `rounds` times 12 vectors.
+static void multiplyAdds(int lanes, long rounds) {
 #define ATTN_FMA(i) "vfmadd231ps %%ymm14,%%ymm15,%%ymm" #i "\n"
 #define ATTN_FMA512(i) "vfmadd231ps %%zmm14,%%zmm15,%%zmm" #i "\n"
 #define ATTN_MULADD(i) "mulps %%xmm14,%%xmm" #i "\n addps %%xmm15,%%xmm" #i "\n"
 #define ATTN_LOOP(X)                                                           \
   asm volatile(".p2align 6\n1:\n" ATTN_TWELVE(X) "dec %0\n jnz 1b\n"           \
-               : "+r"(n)::"xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5",      \
+               : "+r"(rounds)::"xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5",   \
                  "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "cc")
-    if (lanes == 16)
-      ATTN_LOOP(ATTN_FMA512);
-    else if (lanes == 8)
-      ATTN_LOOP(ATTN_FMA);
-    else
-      ATTN_LOOP(ATTN_MULADD);
-  });
-  return kRounds * 12.0 * 2 * lanes / seconds / 1e9;
+  if (lanes == 16)
+    ATTN_LOOP(ATTN_FMA512);
+  else if (lanes == 8)
+    ATTN_LOOP(ATTN_FMA);
+  else
+    ATTN_LOOP(ATTN_MULADD);
 }
 
 namespace {
+
+/// Allocates at cache lines.
+template <typename T>
+struct LineAllocator {
+  using value_type = T;
+  LineAllocator() = default;
+  template <typename U>
+  LineAllocator(const LineAllocator<U> &) {}
+  T *allocate(size_t n) {
+    return static_cast<T *>(::operator new(n * sizeof(T), std::align_val_t(64)));
+  }
+  void deallocate(T *p, size_t) { ::operator delete(p, std::align_val_t(64)); }
+  bool operator==(const LineAllocator &) const = default;
+};
+using Floats = std::vector<float, LineAllocator<float>>;
+
 struct Bench {
   const TargetSpec &target;
   llvm::StringRef filter;
   std::mt19937 random{1};
 
-  std::vector<float> values(int64_t count) {
-    std::vector<float> out(count);
+  /// Normal numbers from a cache line on, as the runtime aligns buffers.
+  Floats values(int64_t count) {
+    Floats out(count);
     std::normal_distribution<float> normal;
     for (float &value : out)
       value = normal(random);
@@ -90,11 +97,18 @@ struct Bench {
     }
     double compile = now() - start;
     kernel->prepare(operands, 1);
-    int repeats = std::max(20, int(1.0 / (flops / 50e9)));
-    double before = peak(target.lanes);
-    double seconds = best(repeats, [&] { kernel->runSlot(0); });
+    // Kernel and peak take turns for about as long, so that both see the clock
+    // rate that such code sustains.
+    double peakFlops = 24.0 * target.lanes;
+    long rounds = std::max(1L, long(flops / peakFlops));
+    double seconds = 1e9, peakSeconds = 1e9;
+    for (int i = 0; i < std::max(20, int(50e9 / flops)); ++i) {
+      seconds = std::min(seconds, timed([&] { kernel->runSlot(0); }));
+      peakSeconds =
+          std::min(peakSeconds, timed([&] { multiplyAdds(target.lanes, rounds); }));
+    }
     double gflops = flops / seconds / 1e9;
-    double limit = std::max(before, peak(target.lanes));
+    double limit = rounds * peakFlops / peakSeconds / 1e9;
     llvm::outs() << llvm::formatv(
         "{0,-28} {1,8:F3} ms {2,7:F1} GFLOP/s {3,5:F1}% of {4:F1}, compiled "
         "in {5:F2} s, {6} bytes\n",
@@ -121,7 +135,7 @@ struct Bench {
         return %y : tensor<?x{1}xf32>
       })", k, n, extra);
     auto x = values(m * k), w = values((n + 15) / 16 * 16 * k), b = values(n);
-    std::vector<float> y(m * n);
+    Floats y(m * n);
     report(llvm::formatv("linear {0}x{1}x{2} {3}", m, k, n, epilogue).str(),
            text, 2.0 * m * n * k,
            {{x.data(), {m}}, {w.data(), {}}, {b.data(), {}}, {y.data(), {m}}});
@@ -160,7 +174,7 @@ struct Bench {
       })", heads, d);
     auto q = values(n * heads * d), k = values(n * heads * d),
          v = values(n * heads * d);
-    std::vector<float> o(n * heads * d);
+    Floats o(n * heads * d);
     report(llvm::formatv("attention {0} heads {1} x {2}", heads, n, d).str(),
            text, 4.0 * heads * n * n * d,
            {{q.data(), {1, n}}, {k.data(), {1, n}}, {v.data(), {1, n}},

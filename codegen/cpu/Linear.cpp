@@ -91,18 +91,20 @@ Product::Product(TileBuilder &b, LinearOp op, unsigned index, Value scratch)
 // The product
 //===----------------------------------------------------------------------===//
 
-/// Fetches one line of the next group's panels for each k. The first tile of a
-/// block fetches the first panel, the second the second; later ones repeat one
-/// line, which is cheaper than a branch.
+/// Fetches lines of the next group's panels: kSpread tiles share a panel, so that
+/// memory is asked for evenly. Later tiles touch the current panel instead, which
+/// is cheaper than a branch.
 void Product::prefetch(const RowBlock &block, const Tile &tile, Value k) {
+  constexpr int64_t kSpread = 4;
   Value number = b.div(b.sub(tile.row, block.first), tile.rows);
-  Value active = b.less(number, b.idx(tile.panels));
-  Value next = b.add(tile.panel, tile.panels);
+  Value active = b.less(number, b.idx(kSpread * tile.panels));
   Value last = b.idx(cast<MemRefType>(weight.getType()).getDimSize(0) - 1);
-  Value panel = b.min(b.add(next, b.min(number, b.idx(tile.panels))), last);
-  Value stride = b.createOrFold<arith::SelectOp>(active, b.idx(1), b.idx(0));
+  Value next = b.add(b.add(tile.panel, tile.panels), b.div(number, kSpread));
+  Value panel = b.createOrFold<arith::SelectOp>(active, b.min(next, last),
+                                                tile.panel);
+  Value part = b.mul(b.rem(number, kSpread), this->k / kSpread);
   memref::PrefetchOp::create(
-      b, weight, ValueRange{panel, b.mul(k, stride), b.idx(0)},
+      b, weight, ValueRange{panel, b.add(part, b.div(k, kSpread)), b.idx(0)},
       /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
 }
 
@@ -242,12 +244,14 @@ void Product::emit(const RowBlock &block, Value first, Value last) {
   });
 }
 
-/// Rows of the largest block: its input takes half of L2.
+/// Rows of the largest block: its input fits L2 beside the panels being
+/// multiplied and those fetched for the next group.
 static int64_t largestBlock(LinearOp op, const TargetSpec &target) {
   int64_t k = cast<RankedTensorType>(op.getInput().getType()).getShape().back();
-  int64_t height = target.linear.rows;
-  int64_t rows = target.l2Bytes / 2 / (k * int64_t(sizeof(float)));
-  return std::max(rows / height * height, height);
+  int64_t row = k * int64_t(sizeof(float)), height = target.linear.rows;
+  int64_t panels = 2 * target.linear.panels * kPanelWidth * row;
+  int64_t rows = (target.l2Bytes - panels) * 7 / 8 / row;
+  return std::max(rows / height, int64_t(4)) * height;
 }
 
 static bool needsTileScratch(LinearOp op, const TargetSpec &target) {

@@ -45,7 +45,7 @@ static constexpr TargetSpec kTargets[] = {
         .linear = {.rows = 6, .panels = 1},
         .attention = {.rows = 6, .panels = 1},
         .attentionRows = 24,
-        .prefetchNextPanel = false,
+        .prefetchNextPanel = true,
         .longEpilogueInAccumulators = true,
         .l1Bytes = 32 << 10,
         .l2Bytes = 1 << 20,
