@@ -3,6 +3,7 @@
 """The test split of the digits model: its inputs, and the accuracy of outputs.
 
 digits.py inputs FILE      writes pixel_values of the 360 test images
+digits.py pictures FOLDER  writes them as PNG files, named INDEX_labelDIGIT.png
 digits.py accuracy FILE    prints how many logits in FILE pick the right label
 
 Needs the standard library only. Equivalent to what preprocessor_config.json asks
@@ -14,6 +15,7 @@ import json
 import pathlib
 import struct
 import sys
+import zlib
 
 CASE = pathlib.Path(__file__).parent / "golden" / "vit-digits"
 CODES = {"F32": "f", "I64": "q", "U8": "B"}
@@ -52,6 +54,39 @@ def write_inputs(path):
     write(path, "pixel_values", [count, 1, height, width], values)
 
 
+def png_chunk(kind, data):
+    checksum = zlib.crc32(kind + data)
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
+
+
+def grey_png(width, height, pixels):
+    """A PNG file of 8-bit grey; every row has filter 0."""
+    rows = (pixels[y * width : (y + 1) * width].tobytes() for y in range(height))
+    data = zlib.compress(b"".join(b"\0" + row for row in rows))
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", data), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*chunk) for chunk in chunks)
+
+
+def test_images():
+    """Pairs of 8-bit pixels and label, and the size of all images."""
+    tensors = read(CASE / "test.safetensors")
+    (_, height, width), pixels = tensors["images"]
+    _, labels = tensors["labels"]
+    size = height * width
+    images = [pixels[i * size : (i + 1) * size] for i in range(len(labels))]
+    return list(zip(images, labels)), width, height
+
+
+def write_pictures(folder):
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    images, width, height = test_images()
+    for index, (pixels, label) in enumerate(images):
+        path = folder / f"{index:03}_label{label}.png"
+        path.write_bytes(grey_png(width, height, pixels))
+
+
 def print_accuracy(path):
     _, labels = read(CASE / "test.safetensors")["labels"]
     shape, logits = read(path)["logits"]
@@ -64,7 +99,11 @@ def print_accuracy(path):
 
 
 def main(arguments):
-    verbs = {"inputs": write_inputs, "accuracy": print_accuracy}
+    verbs = {
+        "inputs": write_inputs,
+        "pictures": write_pictures,
+        "accuracy": print_accuracy,
+    }
     if len(arguments) != 2 or arguments[0] not in verbs:
         sys.exit(__doc__.strip())
     verbs[arguments[0]](arguments[1])
