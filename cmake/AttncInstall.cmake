@@ -16,7 +16,7 @@ function(attnc_install target exported)
     INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 endfunction()
 
-# Headers alone: all that a program which links a compiled model may include.
+# Headers alone: what programs that handle any model include.
 add_library(attnc_headers INTERFACE)
 target_include_directories(attnc_headers INTERFACE
   $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/runtime/include>)
