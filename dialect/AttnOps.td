@@ -443,7 +443,8 @@ def Attn_LaunchOp : Attn_Op<"launch",
     Calls an outlined kernel: a function marked `attn.kernel`.
 
     Constraints:
-    - (C1) `kernel` names such a function, of the operands' and results' types.
+    - (C1) `kernel` names such a function, of the operands' and results' types,
+      or the task on an argument block that it has been lowered to.
 
     Example:
     ```mlir

@@ -56,9 +56,20 @@ LogicalResult GetParameterOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return success();
 }
 
+/// A kernel that code generation has lowered: a task on an argument block.
+static bool isLoweredKernel(Operation *symbol) {
+  auto function = dyn_cast_or_null<FunctionOpInterface>(symbol);
+  return function && function.getNumArguments() > 0 &&
+         llvm::none_of(function.getArgumentTypes(),
+                       llvm::IsaPred<ShapedType>);
+}
+
 LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  auto kernel = symbols.lookupNearestSymbolFrom<func::FuncOp>(getOperation(),
-                                                              getKernelAttr());
+  Operation *symbol =
+      symbols.lookupNearestSymbolFrom(getOperation(), getKernelAttr());
+  if (isLoweredKernel(symbol))
+    return success();
+  auto kernel = dyn_cast_or_null<func::FuncOp>(symbol);
   if (!kernel || !kernel->hasAttr(kKernelAttr))
     return emitOpError("expects a function marked '")
            << kKernelAttr << "' named " << getKernelAttr();

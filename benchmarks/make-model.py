@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Makes a Hugging Face directory with random weights, to measure speed with.
+
+usage: make-model.py {vit-base,bert-base,minilm} DIRECTORY
+
+Values do not matter for speed, their shapes and magnitudes do: weights lie in
++-[1, 2) * 2^-6, so that activations stay ordinary numbers. Needs Python alone.
+"""
+
+import json
+import os
+import random
+import struct
+import sys
+
+VIT = {
+    "model_type": "vit", "architectures": ["ViTForImageClassification"],
+    "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
+    "intermediate_size": 3072, "hidden_act": "gelu", "layer_norm_eps": 1e-12,
+    "image_size": 224, "patch_size": 16, "num_channels": 3, "qkv_bias": True,
+    "id2label": {str(i): f"LABEL_{i}" for i in range(1000)},
+}
+BERT = {
+    "model_type": "bert", "architectures": ["BertModel"],
+    "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
+    "intermediate_size": 3072, "hidden_act": "gelu", "layer_norm_eps": 1e-12,
+    "max_position_embeddings": 512, "type_vocab_size": 2, "vocab_size": 30522,
+    "pad_token_id": 0,
+}
+CONFIGS = {
+    "vit-base": VIT,
+    "bert-base": BERT,
+    "minilm": BERT | {"hidden_size": 384, "num_hidden_layers": 6, "intermediate_size": 1536},
+}
+
+
+def linear(name, n, k):
+    return {f"{name}.weight": [n, k], f"{name}.bias": [n]}
+
+
+def norm(name, n):
+    return {f"{name}.weight": [n], f"{name}.bias": [n]}
+
+
+def vit_shapes(c):
+    d, m, p = c["hidden_size"], c["intermediate_size"], c["patch_size"]
+    tokens = (c["image_size"] // p) ** 2 + 1
+    e = "vit.embeddings"
+    shapes = {
+        f"{e}.cls_token": [1, 1, d],
+        f"{e}.position_embeddings": [1, tokens, d],
+        f"{e}.patch_embeddings.projection.weight": [d, c["num_channels"], p, p],
+        f"{e}.patch_embeddings.projection.bias": [d],
+    }
+    for i in range(c["num_hidden_layers"]):
+        layer = f"vit.encoder.layer.{i}"
+        for part in ("query", "key", "value"):
+            shapes |= linear(f"{layer}.attention.attention.{part}", d, d)
+        shapes |= linear(f"{layer}.attention.output.dense", d, d)
+        shapes |= linear(f"{layer}.intermediate.dense", m, d)
+        shapes |= linear(f"{layer}.output.dense", d, m)
+        shapes |= norm(f"{layer}.layernorm_before", d) | norm(f"{layer}.layernorm_after", d)
+    return shapes | norm("vit.layernorm", d) | linear("classifier", len(c["id2label"]), d)
+
+
+def bert_shapes(c):
+    d, m = c["hidden_size"], c["intermediate_size"]
+    shapes = {
+        "embeddings.word_embeddings.weight": [c["vocab_size"], d],
+        "embeddings.position_embeddings.weight": [c["max_position_embeddings"], d],
+        "embeddings.token_type_embeddings.weight": [c["type_vocab_size"], d],
+    } | norm("embeddings.LayerNorm", d)
+    for i in range(c["num_hidden_layers"]):
+        layer = f"encoder.layer.{i}"
+        for part in ("query", "key", "value"):
+            shapes |= linear(f"{layer}.attention.self.{part}", d, d)
+        shapes |= linear(f"{layer}.attention.output.dense", d, d)
+        shapes |= norm(f"{layer}.attention.output.LayerNorm", d)
+        shapes |= linear(f"{layer}.intermediate.dense", m, d)
+        shapes |= linear(f"{layer}.output.dense", d, m) | norm(f"{layer}.output.LayerNorm", d)
+    return shapes | linear("pooler.dense", d, d)
+
+
+def random_floats(count, source):
+    """count floats in +-[1, 2) * 2^-6: random sign and mantissa, one exponent."""
+    bits = int.from_bytes(source.randbytes(4 * count), "little")
+    mask = int.from_bytes(struct.pack("<I", 0x807FFFFF) * count, "little")
+    exponent = int.from_bytes(struct.pack("<I", (127 - 6) << 23) * count, "little")
+    return ((bits & mask) | exponent).to_bytes(4 * count, "little")
+
+
+def write_safetensors(path, shapes):
+    header, offset = {}, 0
+    for name, shape in shapes.items():
+        count = 4
+        for size in shape:
+            count *= size
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [offset, offset + count]}
+        offset += count
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    source = random.Random(1)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for entry in header.values():
+            begin, end = entry["data_offsets"]
+            file.write(random_floats((end - begin) // 4, source))
+
+
+def main():
+    if len(sys.argv) != 3 or sys.argv[1] not in CONFIGS:
+        sys.exit(__doc__)
+    config = CONFIGS[sys.argv[1]]
+    shapes = vit_shapes(config) if config["model_type"] == "vit" else bert_shapes(config)
+    os.makedirs(sys.argv[2], exist_ok=True)
+    with open(os.path.join(sys.argv[2], "config.json"), "w", encoding="utf-8") as file:
+        json.dump(config, file, indent=2)
+    write_safetensors(os.path.join(sys.argv[2], "model.safetensors"), shapes)
+
+
+main()
