@@ -255,7 +255,8 @@ private:
   attn_status checkDims(Span<const int64_t> dims,
                         attn_error *error) const noexcept {
     if (!handle)
-      return detail::fail(error, ATTN_INVALID_ARGUMENT, "no model is opened");
+      return detail::fail(error, ATTN_INVALID_ARGUMENT, "%s",
+                          "no model is opened");
     if (dims.size() == description->dim_count)
       return ATTN_OK;
     return detail::fail(
@@ -331,7 +332,8 @@ public:
   attn_status tryRun(Span<const Input> inputs, Span<const Output> outputs,
                      attn_error *error = nullptr) noexcept {
     if (!workspace.data())
-      return detail::fail(error, ATTN_INVALID_ARGUMENT, "no run is prepared");
+      return detail::fail(error, ATTN_INVALID_ARGUMENT, "%s",
+                          "no run is prepared");
     attn_status status = bind("inputs", program->inputs, program->input_count,
                               inputs, this->inputs.get(), error);
     if (status == ATTN_OK)
