@@ -145,7 +145,7 @@ std::optional<Cost> attn::costOf(Operation *op, const SymbolicShapes &shapes) {
   auto kernel = launch ? SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
                              op, launch.getKernelAttr())
                        : func::FuncOp();
-  if (kernel) {
+  if (kernel && !kernel.isDeclaration()) {
     std::optional<Cost> inside =
         costOfBlock(kernel.getBody().front(), shapes);
     flops = inside ? std::optional(inside->flops) : std::nullopt;

@@ -2,6 +2,7 @@
 // Makes tapped values results of the model, for comparison with the reference.
 
 #include "dialect/AttnOps.h"
+#include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
 #include "passes/SymbolicShapes.h"
 
@@ -26,14 +27,12 @@ ArrayAttr dimNames(Value value, const SymbolicShapes &shapes) {
       names.push_back(builder.getStringAttr(""));
       continue;
     }
-    const auto *symbol = llvm::find_if(
-        shapes.symbols(), [&](const std::string &name) {
-          size_t index = &name - shapes.symbols().data();
-          return dim == DimExpr::symbol(index);
-        });
-    if (symbol == shapes.symbols().end())
+    unsigned symbol = 0, count = shapes.symbols().size();
+    while (symbol < count && !(dim == DimExpr::symbol(symbol)))
+      ++symbol;
+    if (symbol == count)
       return {};
-    names.push_back(builder.getStringAttr(*symbol));
+    names.push_back(builder.getStringAttr(shapes.symbols()[symbol]));
   }
   return builder.getArrayAttr(names);
 }
@@ -43,6 +42,8 @@ struct ExposeTaps : attn::impl::ExposeTapsBase<ExposeTaps> {
     func::FuncOp func = getOperation();
     if (func.isDeclaration() || func->hasAttr(kKernelAttr))
       return;
+    if (failed(verifyModelFunction(func)))
+      return signalPassFailure();
     FailureOr<SymbolicShapes> shapes = SymbolicShapes::compute(func);
     if (failed(shapes))
       return signalPassFailure();

@@ -2,6 +2,7 @@
 // Moves expressions over weights out of the model, to be computed when compiling.
 
 #include "dialect/AttnOps.h"
+#include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
 
 #include "mlir/Analysis/SliceAnalysis.h"
@@ -11,6 +12,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
 
 namespace attn {
@@ -39,11 +41,18 @@ public:
 
 private:
   bool isConstant(Operation *op) const {
-    return op->getNumResults() > 0 && isPure(op) &&
-           llvm::all_of(op->getResultTypes(), hasStaticValue) &&
-           llvm::all_of(op->getOperands(),
-                        [&](Value operand) { return contains(operand); });
+    if (op->getNumResults() == 0 || isa<GetParameterOp>(op) || !isPure(op) ||
+        !llvm::all_of(op->getResultTypes(), hasStaticValue))
+      return false;
+    // Parameters are tensors: a number taken out of one stays in the model.
+    bool givesTensors = llvm::all_of(op->getResultTypes(), isTensor);
+    llvm::SetVector<Value> values(op->operand_begin(), op->operand_end());
+    getUsedValuesDefinedAbove(op->getRegions(), values);
+    return llvm::all_of(values, [&](Value value) {
+      return contains(value) && (givesTensors || !isTensor(value.getType()));
+    });
   }
+  static bool isTensor(Type type) { return isa<RankedTensorType>(type); }
   static bool hasStaticValue(Type type) {
     auto tensor = dyn_cast<RankedTensorType>(type);
     return tensor ? tensor.hasStaticShape() : type.isIntOrIndexOrFloat();
@@ -56,9 +65,7 @@ private:
 class ParameterBuilder {
 public:
   explicit ParameterBuilder(ModuleOp module)
-      : module(module), builder(module.getBodyRegion()) {
-    builder.setInsertionPointToEnd(module.getBody());
-  }
+      : symbols(module), builder(module.getContext()) {}
 
   FlatSymbolRefAttr get(Value value) {
     auto [it, isNew] = parameters.try_emplace(value);
@@ -71,10 +78,11 @@ private:
   FlatSymbolRefAttr build(Value value) {
     Location loc = value.getLoc();
     std::string name = "p" + std::to_string(parameters.size() - 1);
+    builder.clearInsertionPoint();
     auto parameter =
         ParameterOp::create(builder, loc, builder.getStringAttr(name),
                             TypeAttr::get(value.getType()), Attribute());
-    OpBuilder::InsertionGuard guard(builder);
+    symbols.insert(parameter);
     builder.createBlock(&parameter.getBody());
 
     llvm::SetVector<Operation *> expression;
@@ -90,7 +98,7 @@ private:
     return FlatSymbolRefAttr::get(parameter.getSymNameAttr());
   }
 
-  ModuleOp module;
+  SymbolTable symbols;
   OpBuilder builder;
   llvm::DenseMap<Value, FlatSymbolRefAttr> parameters;
 };
@@ -105,11 +113,13 @@ bool isDestination(OpOperand &use) {
 
 struct HoistParameters : attn::impl::HoistParametersBase<HoistParameters> {
   void runOnOperation() override {
-    ModuleOp module = getOperation();
-    ParameterBuilder parameters(module);
-    for (auto func : llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
-      if (!func.isDeclaration() && !func->hasAttr(kKernelAttr))
-        hoistFrom(func, parameters);
+    FailureOr<SmallVector<func::FuncOp>> models =
+        modelFunctions(getOperation());
+    if (failed(models))
+      return signalPassFailure();
+    ParameterBuilder parameters(getOperation());
+    for (func::FuncOp model : *models)
+      hoistFrom(model, parameters);
   }
 
   static void hoistFrom(func::FuncOp func, ParameterBuilder &parameters) {
@@ -132,14 +142,7 @@ struct HoistParameters : attn::impl::HoistParametersBase<HoistParameters> {
       for (OpOperand *operand : operands)
         operand->set(get.getResult());
     }
-    eraseUnused(func);
-  }
-
-  static void eraseUnused(func::FuncOp func) {
-    for (Operation &op :
-         llvm::make_early_inc_range(llvm::reverse(func.getBody().front())))
-      if (isOpTriviallyDead(&op))
-        op.erase();
+    eraseDeadOperations(func.getBody().front());
   }
 };
 

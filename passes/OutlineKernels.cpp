@@ -2,6 +2,7 @@
 // Turns each group of operations into a kernel function and merges equal ones.
 
 #include "dialect/AttnOps.h"
+#include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
 #include "passes/SymbolicShapes.h"
 
@@ -24,16 +25,18 @@ using namespace attn;
 
 namespace {
 
-/// Reshapes alias their operand and stay in the model function.
-bool isView(Operation *op) {
-  return isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp>(op);
+/// Operands, and what regions use from above.
+llvm::SetVector<Value> usedValues(Operation *op) {
+  llvm::SetVector<Value> values(op->operand_begin(), op->operand_end());
+  getUsedValuesDefinedAbove(op->getRegions(), values);
+  return values;
 }
 
 bool isScalarOrIndex(Type type) { return type.isIntOrIndexOrFloat(); }
 
 /// The word that names kernels of this kind.
 StringRef kernelStem(Operation *root) {
-  if (isa<AttnDialect>(root->getDialect()))
+  if (isa_and_nonnull<AttnDialect>(root->getDialect()))
     return root->getName().stripDialect();
   if (isa<tensor::ConcatOp>(root))
     return "concat";
@@ -103,8 +106,10 @@ private:
     Value output = attention.getOutput();
     if (attention->getNumResults() != 1 || !output.hasOneUse())
       return nullptr;
-    Operation *user = *output.getUsers().begin();
-    return isa<linalg::TransposeOp>(user) ? user : nullptr;
+    auto transpose = dyn_cast<linalg::TransposeOp>(*output.getUsers().begin());
+    if (!transpose || transpose.getInput() != output)
+      return nullptr;
+    return transpose;
   }
 
   /// Producers that a kernel recomputes: constants, destinations, sizes, and
@@ -127,7 +132,7 @@ private:
       return llvm::is_contained(shapes.shapeOf(tensor), size);
     };
     for (Operation *op : group.members)
-      for (Value operand : op->getOperands()) {
+      for (Value operand : usedValues(op)) {
         if (!operand.getType().isIndex())
           continue;
         std::optional<DimExpr> size = shapes.valueOf(operand);
@@ -149,9 +154,7 @@ private:
   }
 
   void collect(Group &group, Operation *op, SmallVector<Operation *> &order) {
-    llvm::SetVector<Value> values(op->operand_begin(), op->operand_end());
-    getUsedValuesDefinedAbove(op->getRegions(), values);
-    for (Value value : values) {
+    for (Value value : usedValues(op)) {
       Operation *producer = value.getDefiningOp();
       if (producer == group.root || llvm::is_contained(order, producer))
         continue;
@@ -229,10 +232,10 @@ private:
     return kernel;
   }
 
-  /// Index operands of `op` become dimensions of the kernel's arguments.
+  /// Indices that `op` uses become dimensions of the kernel's arguments.
   LogicalResult mapSizes(Operation *op, const Group &group, Block *entry,
                          OpBuilder &builder, IRMapping &mapping) {
-    for (Value operand : op->getOperands()) {
+    for (Value operand : usedValues(op)) {
       if (!operand.getType().isIndex() || mapping.contains(operand))
         continue;
       std::optional<DimExpr> value = shapes.valueOf(operand);
@@ -300,10 +303,12 @@ public:
                                 "constants; a product of two activations is "
                                 "attn.matmul");
       OpBuilder builder(launch);
-      auto symbol = withLayout(
-          cast<FlatSymbolRefAttr>(get.getParameters()[0]), layout);
+      SmallVector<Attribute> copies;
+      for (auto name : get.getParameters().getAsRange<FlatSymbolRefAttr>())
+        copies.push_back(withLayout(name, layout));
       use.set(GetParameterOp::create(builder, get.getLoc(), get.getType(),
-                                     builder.getArrayAttr(symbol), Value()));
+                                     builder.getArrayAttr(copies),
+                                     get.getIndex()));
     }
     return success();
   }
@@ -396,14 +401,27 @@ private:
   SmallVector<std::pair<DimExpr, Value>> sizes;
 };
 
+/// A weight that its linear reads also as something else, its input or a
+/// capture, has to be two arguments: only one of them is stored as panels.
+void separateWeights(func::FuncOp model) {
+  for (auto linear : model.getBody().front().getOps<LinearOp>()) {
+    SmallVector<Value> others{linear.getInput()};
+    llvm::append_range(others, linear.getCaptures());
+    llvm::append_range(others, linear.getPrologueCaptures());
+    for (OpOperand &weight : linear.getWeightsMutable())
+      if (auto get = weight.get().getDefiningOp<GetParameterOp>())
+        if (llvm::is_contained(others, weight.get()))
+          weight.set(OpBuilder(linear).clone(*get)->getResult(0));
+  }
+}
+
 struct OutlineKernels : attn::impl::OutlineKernelsBase<OutlineKernels> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    SmallVector<func::FuncOp> models;
-    for (auto func : module.getOps<func::FuncOp>())
-      if (!func.isDeclaration() && !func->hasAttr(kKernelAttr))
-        models.push_back(func);
-    for (func::FuncOp model : models)
+    FailureOr<SmallVector<func::FuncOp>> models = modelFunctions(module);
+    if (failed(models))
+      return signalPassFailure();
+    for (func::FuncOp model : *models)
       if (failed(outline(module, model)))
         return signalPassFailure();
   }
@@ -411,6 +429,7 @@ struct OutlineKernels : attn::impl::OutlineKernelsBase<OutlineKernels> {
   static LogicalResult outline(ModuleOp module, func::FuncOp model) {
     // Taps name layers; without them the layers are equal.
     model.walk([](Operation *op) { op->removeAttr(kTapAttr); });
+    separateWeights(model);
     FailureOr<SymbolicShapes> shapes = SymbolicShapes::compute(model);
     if (failed(shapes))
       return failure();
@@ -429,10 +448,7 @@ struct OutlineKernels : attn::impl::OutlineKernelsBase<OutlineKernels> {
     }
     if (failed(SizeMaterializer(model, *shapes).run()))
       return failure();
-    for (Operation &op :
-         llvm::make_early_inc_range(llvm::reverse(model.getBody().front())))
-      if (isOpTriviallyDead(&op))
-        op.erase();
+    eraseDeadOperations(model.getBody().front());
     layouts.eraseUnused(module);
     return success();
   }

@@ -123,6 +123,7 @@ def HoistParameters : Pass<"attn-hoist-parameters", "::mlir::ModuleOp"> {
     Every largest expression over weights and constants becomes a parameter,
     computed when compiling and stored in the weights file.
   }];
+  let dependentDialects = ["::attn::AttnDialect"];
 }
 
 def OutlineKernels : Pass<"attn-outline-kernels", "::mlir::ModuleOp"> {
@@ -139,7 +140,8 @@ def OutlineKernels : Pass<"attn-outline-kernels", "::mlir::ModuleOp"> {
     A parameter that a kernel reads as weights of a linear gets the layout of
     panels.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect",
+  let dependentDialects = ["::attn::AttnDialect",
+                           "::mlir::arith::ArithDialect",
                            "::mlir::tensor::TensorDialect"];
 }
 
@@ -153,7 +155,8 @@ def RollLayers : Pass<"attn-roll-layers", "::mlir::ModuleOp"> {
     values is taken.
 
     Layers stay unrolled where something behind them reads a value from within
-    one of them.
+    one of them, and where a value that passes from layer to layer changes its
+    size.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::scf::SCFDialect"];
@@ -171,7 +174,8 @@ def PlanMemory : Pass<"attn-plan-memory", "::mlir::ModuleOp"> {
     attribute `attn.buffer_bytes`, polynomials in its `attn.symbols`;
     `attn.shapes` on a launch gives the sizes of its results.
   }];
-  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+  let dependentDialects = ["::attn::AttnDialect",
+                           "::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];
 }
 

@@ -17,6 +17,8 @@ using namespace attn;
 
 FailureOr<int64_t> attn::storageBytes(ParameterOp parameter) {
   auto type = cast<RankedTensorType>(parameter.getType());
+  if (!type.getElementType().isIntOrFloat())
+    return parameter.emitError("expects a tensor of numbers, but got ") << type;
   SmallVector<int64_t> shape(type.getShape());
   if (auto panels = dyn_cast_or_null<PanelsAttr>(parameter.getLayoutAttr())) {
     if (shape.size() != 2 || panels.getWidth() < 1)

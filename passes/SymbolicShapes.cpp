@@ -50,10 +50,17 @@ std::optional<DimExpr> DimExpr::subtract(const DimExpr &a, const DimExpr &b) {
   return negated ? add(a, *negated) : std::nullopt;
 }
 
+// No model's sizes come near; they bound what repeated squaring costs.
+static constexpr size_t kMaxTerms = 256, kMaxDegree = 32;
+
 std::optional<DimExpr> DimExpr::multiply(const DimExpr &a, const DimExpr &b) {
+  if (a.coefficients.size() * b.coefficients.size() > kMaxTerms)
+    return std::nullopt;
   DimExpr result;
   for (const auto &[m1, c1] : a.coefficients)
     for (const auto &[m2, c2] : b.coefficients) {
+      if (m1.size() + m2.size() > kMaxDegree)
+        return std::nullopt;
       DimExpr term;
       Monomial product(m1);
       product.insert(product.end(), m2.begin(), m2.end());
@@ -71,7 +78,7 @@ std::optional<DimExpr> DimExpr::multiply(const DimExpr &a, const DimExpr &b) {
 }
 
 std::optional<DimExpr> DimExpr::divideExactly(int64_t divisor) const {
-  if (divisor == 0)
+  if (divisor <= 0)
     return std::nullopt;
   DimExpr result;
   for (const auto &[monomial, coefficient] : coefficients) {
@@ -146,6 +153,9 @@ std::string DimExpr::str(ArrayRef<std::string> symbols) const {
 //===----------------------------------------------------------------------===//
 
 FailureOr<SymbolicShapes> SymbolicShapes::compute(func::FuncOp func) {
+  if (!func.getBody().hasOneBlock())
+    return func.emitError("expects a function of one block, but got ")
+           << func.getBody().getBlocks().size();
   SymbolicShapes result;
   if (failed(result.bindArguments(func)) ||
       failed(result.visitRegion(func.getBody())))
@@ -218,16 +228,8 @@ LogicalResult SymbolicShapes::visitRegion(Region &region) {
 LogicalResult SymbolicShapes::visit(Operation *op) {
   if (isa<LaunchOp>(op))
     return visitLaunch(op);
-  if (auto loop = dyn_cast<scf::ForOp>(op)) {
-    // Tensors carried by a loop over layers keep their shape.
-    for (auto [init, argument, result] :
-         llvm::zip_equal(loop.getInitArgs(), loop.getRegionIterArgs(),
-                         loop.getResults())) {
-      shapes[argument] = SmallVector<DimExpr>(shapeOf(init));
-      shapes[result] = SmallVector<DimExpr>(shapeOf(init));
-    }
-    return visitRegion(loop.getRegion());
-  }
+  if (isa<scf::ForOp>(op))
+    return visitLoop(op);
   if (op->getNumResults() == 1 && op->getResult(0).getType().isIndex())
     return visitIndexOp(op);
   for (OpResult result : op->getResults()) {
@@ -238,6 +240,25 @@ LogicalResult SymbolicShapes::visit(Operation *op) {
       return failure();
     shapes[result] = std::move(*shape);
   }
+  return success();
+}
+
+/// Tensors carried by a loop over layers keep their shape.
+LogicalResult SymbolicShapes::visitLoop(Operation *op) {
+  auto loop = cast<scf::ForOp>(op);
+  for (auto [init, argument, result] :
+       llvm::zip_equal(loop.getInitArgs(), loop.getRegionIterArgs(),
+                       loop.getResults())) {
+    copyShape(init, argument);
+    copyShape(init, result);
+  }
+  if (failed(visitRegion(loop.getRegion())))
+    return failure();
+  for (auto [i, init, yielded] :
+       llvm::enumerate(loop.getInitArgs(), loop.getYieldedValues()))
+    if (shapeOf(init) != shapeOf(yielded))
+      return loop.emitError("expects carried value ")
+             << i << " to keep its sizes";
   return success();
 }
 
@@ -388,11 +409,14 @@ SymbolicShapes::resultShape(Operation *op, OpResult result) {
       })
       .Default([&](Operation *) -> Shape {
         // Elementwise operations and norms have the shape of their operand.
-        if (op->getNumOperands() == 0 ||
-            shapeOf(op->getOperand(0)).size() !=
-                static_cast<size_t>(type.getRank()))
-          return op->emitError("has a result whose shape cannot be inferred");
-        return withStatic(type, shapeOf(op->getOperand(0)));
+        bool keepsShape =
+            isa<LayerNormOp, RmsNormOp, SoftmaxOp, tensor::CastOp>(op) ||
+            op->hasTrait<OpTrait::Elementwise>();
+        for (Value operand : op->getOperands())
+          if (keepsShape &&
+              shapeOf(operand).size() == static_cast<size_t>(type.getRank()))
+            return withStatic(type, shapeOf(operand));
+        return op->emitError("has a result whose shape cannot be inferred");
       });
 }
 
@@ -404,6 +428,11 @@ LogicalResult SymbolicShapes::visitLaunch(Operation *op) {
       op, launch.getKernelAttr());
   if (!kernel || kernel.getNumArguments() != launch.getInputs().size())
     return op->emitError("expects a kernel with as many arguments as inputs");
+  if (op->getParentOfType<func::FuncOp>()->hasAttr(kKernelAttr))
+    return op->emitError("expects to stand in a model, not in a kernel");
+  if (!kernel.getBody().hasOneBlock() ||
+      !isa<func::ReturnOp>(kernel.getBody().front().back()))
+    return op->emitError("expects a kernel of one block that returns");
   for (auto [argument, input] :
        llvm::zip_equal(kernel.getArguments(), launch.getInputs()))
     shapes[argument] = SmallVector<DimExpr>(shapeOf(input));
@@ -418,8 +447,17 @@ LogicalResult SymbolicShapes::visitLaunch(Operation *op) {
 
 LogicalResult SymbolicShapes::readPlannedShapes(Operation *op,
                                                 ArrayAttr planned) {
-  for (auto [result, map] : llvm::zip(
-           op->getResults(), planned.getAsRange<AffineMapAttr>())) {
+  if (planned.size() != op->getNumResults())
+    return op->emitError("expects '")
+           << kShapesAttr << "' to have one entry for each result";
+  for (auto [result, entry] : llvm::zip_equal(op->getResults(), planned)) {
+    auto map = dyn_cast<AffineMapAttr>(entry);
+    auto type = cast<RankedTensorType>(result.getType());
+    if (!map || map.getValue().getNumResults() != type.getRank() ||
+        map.getValue().getNumSymbols() != names.size())
+      return op->emitError("expects '")
+             << kShapesAttr << "' to give each dimension of its results in "
+             << names.size() << " symbols";
     SmallVector<DimExpr> shape;
     for (AffineExpr expr : map.getValue().getResults()) {
       std::optional<DimExpr> dim = DimExpr::fromAffine(expr);

@@ -79,6 +79,7 @@ public:
 private:
   mlir::LogicalResult visitRegion(mlir::Region &region);
   mlir::LogicalResult visit(mlir::Operation *op);
+  mlir::LogicalResult visitLoop(mlir::Operation *op);
   mlir::LogicalResult visitIndexOp(mlir::Operation *op);
   mlir::FailureOr<llvm::SmallVector<DimExpr>>
   resultShape(mlir::Operation *op, mlir::OpResult result);

@@ -1,0 +1,179 @@
+// RUN: attn-opt %s --split-input-file --attn-hoist-parameters --attn-outline-kernels --verify-diagnostics | FileCheck %s
+
+// Two equal linears are one kernel; each weight gets the layout of panels.
+// CHECK-LABEL: func @equal_kernels
+// CHECK-SAME: %[[X:.*]]: tensor<?x8xf32>
+// CHECK: %[[W0:.*]] = attn.get_parameter [@[[P0:.*]]]
+// CHECK: %[[Y:.*]] = attn.launch @[[K:.*]](%[[X]], %[[W0]])
+// CHECK: %[[W1:.*]] = attn.get_parameter [@[[P1:.*]]]
+// CHECK: attn.launch @[[K]](%[[Y]], %[[W1]])
+// CHECK-DAG: attn.parameter @[[P0]] : tensor<8x8xf32> layout(#attn.panels<16>)
+// CHECK-DAG: attn.parameter @[[P1]] : tensor<8x8xf32> layout(#attn.panels<16>)
+// CHECK: func private @[[K]](%[[A:.*]]: tensor<?x8xf32>, %[[W:.*]]: tensor<8x8xf32> {attn.layout = #attn.panels<16>})
+// CHECK-SAME: attributes {attn.kernel}
+// CHECK-NEXT: %[[R:.*]] = attn.linear %[[A]] weights(%[[W]]
+// CHECK-NEXT: return %[[R]]
+// CHECK-NOT: func private
+func.func @equal_kernels(%x: tensor<?x8xf32> {attn.dims = ["n", ""]}) -> tensor<?x8xf32> {
+  %a = attn.weight "a" : tensor<8x8xf32>
+  %b = attn.weight "b" : tensor<8x8xf32>
+  %y = attn.linear %x weights(%a : tensor<8x8xf32>) : tensor<?x8xf32> -> tensor<?x8xf32>
+  %z = attn.linear %y weights(%b : tensor<8x8xf32>) : tensor<?x8xf32> -> tensor<?x8xf32>
+  return %z : tensor<?x8xf32>
+}
+
+// -----
+
+// Transposes of queries, keys, values and the output go into the kernel;
+// reshapes stay outside, with sizes that depend on the model's inputs alone.
+// CHECK-LABEL: func @attention
+// CHECK-SAME: %[[X:.*]]: tensor<?x?x16xf32>
+// CHECK-DAG: %[[B:.*]] = tensor.dim %[[X]], %{{.*}}
+// CHECK: %[[HEADS:.*]] = tensor.expand_shape %[[X]]
+// CHECK-NEXT: %[[O:.*]] = attn.launch @[[K:.*]](%[[HEADS]]) : (tensor<?x?x2x8xf32>) -> tensor<?x?x2x8xf32>
+// CHECK-NEXT: %[[Y:.*]] = tensor.collapse_shape %[[O]]
+// CHECK-NEXT: return %[[Y]]
+// CHECK: func private @[[K]](
+// CHECK: linalg.transpose
+// CHECK: attn.attention
+// CHECK: linalg.transpose
+func.func @attention(%x: tensor<?x?x16xf32> {attn.dims = ["batch", "sequence", ""]}) -> tensor<?x?x16xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %b = tensor.dim %x, %c0 : tensor<?x?x16xf32>
+  %s = tensor.dim %x, %c1 : tensor<?x?x16xf32>
+  %h = tensor.expand_shape %x [[0], [1], [2, 3]] output_shape [%b, %s, 2, 8] : tensor<?x?x16xf32> into tensor<?x?x2x8xf32>
+  %e = tensor.empty(%b, %s) : tensor<?x2x?x8xf32>
+  %q = linalg.transpose ins(%h : tensor<?x?x2x8xf32>) outs(%e : tensor<?x2x?x8xf32>) permutation = [0, 2, 1, 3]
+  %o = attn.attention queries(%q : tensor<?x2x?x8xf32>) keys(%q : tensor<?x2x?x8xf32>) value(%q : tensor<?x2x?x8xf32>)
+      score {
+      ^bb0(%qi: tensor<8xf32>, %kj: tensor<8xf32>, %bi: index, %hi: index, %i: index, %j: index, %m: index, %n: index):
+        %dot = attn.dot %qi, %kj : tensor<8xf32>
+        attn.yield %dot : f32
+      } -> tensor<?x2x?x8xf32>
+  %e2 = tensor.empty(%b, %s) : tensor<?x?x2x8xf32>
+  %t = linalg.transpose ins(%o : tensor<?x2x?x8xf32>) outs(%e2 : tensor<?x?x2x8xf32>) permutation = [0, 2, 1, 3]
+  %y = tensor.collapse_shape %t [[0], [1], [2, 3]] : tensor<?x?x2x8xf32> into tensor<?x?x16xf32>
+  return %y : tensor<?x?x16xf32>
+}
+
+// -----
+
+// The batch that a class token is repeated for is no size of the token: the
+// kernel also gets the input that has it.
+// CHECK-LABEL: func @class_token
+// CHECK-SAME: %[[X:.*]]: tensor<?x4xf32>
+// CHECK: %[[TOKEN:.*]] = attn.get_parameter
+// CHECK: attn.launch @[[K:.*]](%[[TOKEN]], %[[X]]) : (tensor<4xf32>, tensor<?x4xf32>) -> tensor<?x4xf32>
+// CHECK: func private @[[K]](%{{.*}}: tensor<4xf32>, %[[SIZES:.*]]: tensor<?x4xf32>)
+// CHECK: tensor.dim %[[SIZES]]
+#id = affine_map<(b, c) -> (b, c)>
+func.func @class_token(%x: tensor<?x4xf32> {attn.dims = ["batch", ""]}) -> tensor<?x4xf32> {
+  %c0 = arith.constant 0 : index
+  %token = attn.weight "token" : tensor<4xf32>
+  %b = tensor.dim %x, %c0 : tensor<?x4xf32>
+  %e = tensor.empty(%b) : tensor<?x4xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(b, c) -> (c)>, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%token : tensor<4xf32>) outs(%e : tensor<?x4xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      linalg.yield %a : f32
+  } -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+// Panels are for the weights alone: a capture of the same parameter is stored
+// as it is.
+// CHECK-LABEL: func @weight_and_capture
+// CHECK: attn.launch @[[K:.*]](%{{.*}}, %[[W:.*]], %[[C:.*]])
+// CHECK: attn.parameter @{{.*}} : tensor<8x8xf32> {
+// CHECK: attn.parameter @{{.*}} : tensor<8x8xf32> layout(#attn.panels<16>) {
+// CHECK: func private @[[K]](%{{.*}}: tensor<8x8xf32>, %[[PANELS:.*]]: tensor<8x8xf32> {attn.layout = #attn.panels<16>}, %[[PLAIN:.*]]: tensor<8x8xf32>)
+// CHECK: attn.linear %{{.*}} weights(%[[PANELS]] : tensor<8x8xf32>) captures(%[[PLAIN]]
+func.func @weight_and_capture(%x: tensor<8x8xf32>) -> tensor<8x8xf32> {
+  %w = attn.weight "w" : tensor<8x8xf32>
+  %y = attn.linear %x weights(%w : tensor<8x8xf32>) captures(%w : tensor<8x8xf32>)
+      maps [affine_map<(i, j) -> (i, j)>] epilogue {
+      ^bb0(%acc: f32, %c: f32):
+        %s = arith.addf %acc, %c : f32
+        attn.yield %s : f32
+      } : tensor<8x8xf32> -> tensor<8x8xf32>
+  return %y : tensor<8x8xf32>
+}
+
+// -----
+
+// Nothing to launch.
+// CHECK-LABEL: func @identity
+// CHECK-SAME: %[[X:.*]]: tensor<0x4xf32>
+// CHECK-NEXT: return %[[X]]
+// CHECK-NOT: func private
+func.func @identity(%x: tensor<0x4xf32>) -> tensor<0x4xf32> {
+  return %x : tensor<0x4xf32>
+}
+
+// -----
+
+func.func @weights_no_constants(%x: tensor<?x4xf32> {attn.dims = ["n", ""]}, %w: tensor<4x4xf32>) -> tensor<?x4xf32> {
+  // expected-error @below {{expects the weights of a linear to be constants; a product of two activations is attn.matmul}}
+  %y = attn.linear %x weights(%w : tensor<4x4xf32>) : tensor<?x4xf32> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+// expected-error @below {{expects 'attn.dims' of argument 0 to name its dynamic dimension 1}}
+func.func @unnamed_dimension(%x: tensor<?x?xf32> {attn.dims = ["n", ""]}) -> tensor<?x?xf32> {
+  %y = attn.gelu %x : tensor<?x?xf32>
+  return %y : tensor<?x?xf32>
+}
+
+// -----
+
+// A size that no input has.
+func.func @computed_size(%x: tensor<?x4xf32> {attn.dims = ["n", ""]}) -> tensor<?x4xf32> {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %n = tensor.dim %x, %c0 : tensor<?x4xf32>
+  %n2 = arith.muli %n, %n : index
+  // expected-error @below {{uses a size that is not a dimension of any operand of its kernel}}
+  %e = tensor.empty(%n2) : tensor<?x4xf32>
+  %y = linalg.fill ins(%zero : f32) outs(%e : tensor<?x4xf32>) -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+// A size that no polynomial gives.
+func.func @half(%x: tensor<?xf32> {attn.dims = ["n"]}) -> tensor<?x2xf32> {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %n = tensor.dim %x, %c0 : tensor<?xf32>
+  %half = arith.divui %n, %c2 : index
+  // expected-error @below {{expects its sizes to be polynomials in the dynamic dimensions of the model}}
+  %y = tensor.expand_shape %x [[0, 1]] output_shape [%half, 2] : tensor<?xf32> into tensor<?x2xf32>
+  return %y : tensor<?x2xf32>
+}
+
+// -----
+
+// Padding has no rule for its size: it may not pass for an elementwise map.
+func.func @unknown_shape(%x: tensor<?x4xf32> {attn.dims = ["n", ""]}) -> tensor<?x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  // expected-error @below {{has a result whose shape cannot be inferred}}
+  %y = tensor.pad %x low[1, 0] high[0, 0] {
+    ^bb0(%i: index, %j: index):
+      tensor.yield %zero : f32
+  } : tensor<?x4xf32> to tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+// expected-error @below {{expects a model of one block, but got 2}}
+func.func @two_blocks(%x: tensor<4xf32>) -> tensor<4xf32> {
+  cf.br ^next
+^next:
+  return %x : tensor<4xf32>
+}
