@@ -2,7 +2,9 @@
 // Rolls equal layers, launch for launch, into one loop.
 
 #include "dialect/AttnOps.h"
+#include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
+#include "passes/SymbolicShapes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -29,6 +31,7 @@ public:
     for (Operation &op : block)
       if (isa<LaunchOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op)) {
         positions[&op] = steps.size();
+        kinds.push_back(kindOf(&op));
         steps.push_back(&op);
       }
   }
@@ -47,6 +50,17 @@ public:
   }
 
   /// Equal but for operands.
+  bool isSame(size_t a, size_t b) const { return kinds[a] == kinds[b]; }
+
+private:
+  /// The first step equal to `op`.
+  size_t kindOf(Operation *op) const {
+    for (size_t i = 0; i < steps.size(); ++i)
+      if (kinds[i] == i && isSameStep(steps[i], op))
+        return i;
+    return steps.size();
+  }
+
   static bool isSameStep(Operation *a, Operation *b) {
     return a->getName() == b->getName() &&
            a->getDiscardableAttrDictionary() ==
@@ -56,8 +70,8 @@ public:
            a->getResultTypes() == b->getResultTypes();
   }
 
-private:
   SmallVector<Operation *> steps;
+  SmallVector<size_t> kinds;
   llvm::DenseMap<Operation *, size_t> positions;
 };
 
@@ -76,15 +90,16 @@ struct Layers {
 /// Checks that the steps of a candidate are layers, filling `carried`.
 class LayerMatcher {
 public:
-  LayerMatcher(const Steps &steps, Layers &layers)
-      : steps(steps), layers(layers) {}
+  LayerMatcher(const Steps &steps, const SymbolicShapes &shapes,
+               Layers &layers)
+      : steps(steps), shapes(shapes), layers(layers) {}
 
   bool match() {
     for (size_t step = 0; step < layers.period; ++step)
       for (unsigned o = 0, e = first(step)->getNumOperands(); o < e; ++o)
         if (!matchOperand(step, o))
           return false;
-    return usesAfterAreCarried();
+    return carriedKeepTheirShape() && usesAfterAreCarried();
   }
 
 private:
@@ -102,17 +117,25 @@ private:
       Source source = sourceOf(layer, at(layer, step)->getOperand(operand));
       if (layer == 1)
         expected = source;
+      if (source.kind == Source::Outside && !isBeforeLayers(source.value))
+        return false;
       if (!(source == *expected))
         return false;
     }
     Source initialSource = sourceOf(0, initial);
     if (expected->kind != Source::PreviousLayer)
       return initialSource == *expected;
-    if (initialSource.kind != Source::Outside)
+    if (initialSource.kind != Source::Outside || !isBeforeLayers(initial))
       return false;
     auto [it, isNew] = layers.carried.insert(
         {{expected->step, expected->result}, initial});
     return isNew || it->second == initial;
+  }
+
+  /// The loop stands in the place of the first step.
+  bool isBeforeLayers(Value value) const {
+    Operation *op = value.getDefiningOp();
+    return !op || op->isBeforeInBlock(steps[layers.start]);
   }
 
   bool matchParameters(size_t step, unsigned operand) {
@@ -150,6 +173,15 @@ private:
     return {Source::Outside, value};
   }
 
+  /// Equal types may hide that a sequence grows with each layer.
+  bool carriedKeepTheirShape() const {
+    return llvm::all_of(layers.carried, [&](const auto &entry) {
+      auto [step, result] = entry.first;
+      return shapes.shapeOf(entry.second) ==
+             shapes.shapeOf(first(step)->getResult(result));
+    });
+  }
+
   /// Nothing behind the loop may read a value that the loop does not carry out.
   bool usesAfterAreCarried() const {
     for (size_t layer = 0; layer < layers.count; ++layer)
@@ -167,31 +199,35 @@ private:
   }
 
   const Steps &steps;
+  const SymbolicShapes &shapes;
   Layers &layers;
 };
 
 /// The layers that save most steps; among equals those that carry least.
-std::optional<Layers> findLayers(const Steps &steps) {
+std::optional<Layers> findLayers(const Steps &steps,
+                                 const SymbolicShapes &shapes) {
   std::optional<Layers> best;
-  auto consider = [&](Layers candidate) {
-    if (!LayerMatcher(steps, candidate).match())
-      return;
-    if (!best || candidate.stepsSaved() > best->stepsSaved() ||
-        (candidate.stepsSaved() == best->stepsSaved() &&
-         candidate.carried.size() < best->carried.size()))
-      best = candidate;
+  auto isBetter = [&](const Layers &candidate) {
+    return !best || candidate.stepsSaved() > best->stepsSaved() ||
+           (candidate.stepsSaved() == best->stepsSaved() &&
+            candidate.carried.size() < best->carried.size());
   };
   for (size_t period = 1; period <= steps.size() / 2; ++period) {
     size_t run = 0;
     for (size_t i = 0; i + period < steps.size(); ++i) {
-      run = Steps::isSameStep(steps[i], steps[i + period]) ? run + 1 : 0;
-      if (run < period)
-        continue;
-      // Steps [i + 1 - run, i + period] repeat with this period.
-      size_t count = run / period + 1;
-      size_t start = i + 1 + period - count * period;
-      if (!best || period * (count - 1) >= best->stepsSaved())
-        consider({start, period, count, {}});
+      run = steps.isSame(i, i + period) ? run + 1 : 0;
+      // Steps [i + 1 - run, i + period] repeat with this period. The first of
+      // them may differ in what they read.
+      for (size_t count = run / period + 1; count >= 2; --count) {
+        Layers layers{i + 1 + period - count * period, period, count, {}};
+        if (best && layers.stepsSaved() < best->stepsSaved())
+          break;
+        if (!LayerMatcher(steps, shapes, layers).match())
+          continue;
+        if (isBetter(layers))
+          best = layers;
+        break;
+      }
     }
   }
   return best;
@@ -238,15 +274,12 @@ private:
     if (body->mightHaveTerminator())
       body->getTerminator()->erase();
     builder.setInsertionPointToEnd(body);
-    SmallVector<IRMapping> unused;
     IRMapping mapping;
-    SmallVector<Value> carriedArguments(loop.getRegionIterArgs());
     for (size_t step = 0; step < layers.period; ++step) {
       Operation *op = stepAt(0, step);
       SmallVector<Value> operands;
       for (unsigned o = 0; o < op->getNumOperands(); ++o)
-        operands.push_back(
-            operandInLoop(step, o, loop, mapping));
+        operands.push_back(operandInLoop(step, o, loop, mapping));
       Operation *clone = builder.clone(*op);
       clone->setOperands(operands);
       for (auto [from, to] :
@@ -301,21 +334,29 @@ private:
 
 struct RollLayers : attn::impl::RollLayersBase<RollLayers> {
   void runOnOperation() override {
-    for (auto func : getOperation().getOps<func::FuncOp>()) {
-      if (func.isDeclaration() || func->hasAttr(kKernelAttr))
-        continue;
-      Block &block = func.getBody().front();
-      while (true) {
-        Steps steps(block);
-        std::optional<Layers> layers = findLayers(steps);
-        if (!layers)
-          break;
-        LayerRoller(steps, *layers).roll();
-      }
-      for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-        if (isOpTriviallyDead(&op))
-          op.erase();
+    FailureOr<SmallVector<func::FuncOp>> models =
+        modelFunctions(getOperation());
+    if (failed(models))
+      return signalPassFailure();
+    for (func::FuncOp model : *models)
+      if (failed(rollAll(model)))
+        return signalPassFailure();
+  }
+
+  static LogicalResult rollAll(func::FuncOp model) {
+    Block &block = model.getBody().front();
+    while (true) {
+      FailureOr<SymbolicShapes> shapes = SymbolicShapes::compute(model);
+      if (failed(shapes))
+        return failure();
+      Steps steps(block);
+      std::optional<Layers> layers = findLayers(steps, *shapes);
+      if (!layers)
+        break;
+      LayerRoller(steps, *layers).roll();
     }
+    eraseDeadOperations(block);
+    return success();
   }
 };
 
