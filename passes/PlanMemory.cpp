@@ -3,6 +3,7 @@
 // tensors that are never alive together.
 
 #include "dialect/AttnOps.h"
+#include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
 #include "passes/SymbolicShapes.h"
 
@@ -21,18 +22,6 @@ using namespace mlir;
 using namespace attn;
 
 namespace {
-
-bool isView(Operation *op) {
-  return isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
-                         tensor::CastOp>(op);
-}
-
-/// The value whose memory a chain of reshapes shows.
-Value memoryOf(Value value) {
-  while (isView(value.getDefiningOp()))
-    value = value.getDefiningOp()->getOperand(0);
-  return value;
-}
 
 //===----------------------------------------------------------------------===//
 // Copies: where a value cannot be computed in the place it has to be in
@@ -105,17 +94,36 @@ public:
   }
 
   SmallVector<Interval> of(Value result) const {
-    SmallVector<Interval> intervals{{positionOf(result.getDefiningOp()),
-                                     positionOf(result.getDefiningOp())}};
-    extend(result, result.getDefiningOp()->getBlock(), intervals);
+    Operation *launch = result.getDefiningOp();
+    int64_t first = positionOf(launch);
+    SmallVector<Interval> intervals{
+        {first, lastRead(result, first, launch->getBlock())}};
+    addCarried(result, intervals);
     return intervals;
   }
 
-  /// Last position at which a value, or a view of it, is read.
-  int64_t lastRead(Value value, int64_t from, Block *home) const {
-    SmallVector<Interval> intervals{{from, from}};
-    extend(value, home, intervals);
-    return intervals.front().last;
+  /// Last position at which a value that is there from `last` on, or a view of
+  /// it, is read. `home` is the block that defines it.
+  int64_t lastRead(Value value, int64_t last, Block *home) const {
+    for (OpOperand &use : value.getUses()) {
+      Operation *user = use.getOwner();
+      if (isView(user)) {
+        last = lastRead(user->getResult(0), last, home);
+      } else if (auto loop = dyn_cast<scf::ForOp>(user)) {
+        // The first iteration reads the initial value where it lies.
+        BlockArgument argument = loop.getTiedLoopRegionIterArg(&use);
+        last = std::max(last, lastRead(argument, positionOf(loop),
+                                       loop.getBody()));
+      } else if (isa<scf::YieldOp>(user)) {
+        last = std::max(last, ends.lookup(user->getParentOp()));
+      } else {
+        // What a loop reads from outside it reads in every iteration.
+        Operation *ancestor = home->findAncestorOpInBlock(*user);
+        last = std::max(last, ancestor == user ? positionOf(user)
+                                               : ends.lookup(ancestor));
+      }
+    }
+    return last;
   }
 
   int64_t positionOf(Operation *op) const { return positions.lookup(op); }
@@ -131,41 +139,23 @@ private:
     }
   }
 
-  void extend(Value value, Block *home, SmallVector<Interval> &out) const {
+  /// A carried value lives also from the start of the next iteration to its
+  /// last use there, and behind the loop.
+  void addCarried(Value value, SmallVector<Interval> &intervals) const {
     for (OpOperand &use : value.getUses()) {
       Operation *user = use.getOwner();
-      int64_t &last = out.front().last;
-      if (isView(user)) {
-        extend(user->getResult(0), home, out);
-      } else if (auto loop = dyn_cast<scf::ForOp>(user)) {
-        // The first iteration reads the initial value where it lies.
-        BlockArgument argument = loop.getTiedLoopRegionIterArg(&use);
-        last = std::max(last, lastRead(argument, positionOf(loop),
-                                       loop.getBody()));
-      } else if (auto yield = dyn_cast<scf::YieldOp>(user)) {
-        extendCarried(yield, use.getOperandNumber(), out);
-      } else {
-        // What a loop reads from outside it reads in every iteration.
-        Operation *ancestor = home->findAncestorOpInBlock(*user);
-        int64_t end = ancestor == user ? positionOf(user)
-                                       : ends.lookup(ancestor);
-        last = std::max(last, end);
-      }
+      if (isView(user))
+        addCarried(user->getResult(0), intervals);
+      if (!isa<scf::YieldOp>(user))
+        continue;
+      auto loop = cast<scf::ForOp>(user->getParentOp());
+      unsigned number = use.getOperandNumber();
+      int64_t begin = positionOf(loop), end = ends.lookup(loop);
+      intervals.push_back({begin, lastRead(loop.getRegionIterArg(number),
+                                           begin, loop.getBody())});
+      intervals.push_back(
+          {end, lastRead(loop.getResult(number), end, loop->getBlock())});
     }
-  }
-
-  /// A carried value lives to the end of its iteration, from the start of the
-  /// next to its last use there, and behind the loop.
-  void extendCarried(scf::YieldOp yield, unsigned number,
-                     SmallVector<Interval> &out) const {
-    auto loop = cast<scf::ForOp>(yield->getParentOp());
-    out.front().last = std::max(out.front().last, ends.lookup(loop));
-    int64_t begin = positionOf(loop);
-    out.push_back({begin, lastRead(loop.getRegionIterArg(number), begin,
-                                   loop.getBody())});
-    int64_t end = ends.lookup(loop);
-    out.push_back({end, lastRead(loop.getResult(number), end,
-                                 loop->getBlock())});
   }
 
   llvm::DenseMap<Operation *, int64_t> positions, ends;
@@ -238,8 +228,12 @@ public:
   Planner(func::FuncOp func, Copier &copier) : func(func), copier(copier) {}
 
   LogicalResult run() {
+    if (failed(verifyOperations()))
+      return failure();
     copyOutputs();
-    copyOverlappingCarries();
+    // A copy may itself write what a later one reads, where values swap places.
+    while (copyOverlappingCarries())
+      ;
     FailureOr<SymbolicShapes> shapes = SymbolicShapes::compute(func);
     if (failed(shapes))
       return failure();
@@ -275,10 +269,13 @@ private:
     FailureOr<DimExpr> elements = shapes.elementsOf(value);
     if (failed(elements))
       return failure();
-    unsigned bits =
-        cast<RankedTensorType>(value.getType()).getElementTypeBitWidth();
-    std::optional<DimExpr> bytes =
-        DimExpr::multiply(*elements, DimExpr::constant((bits + 7) / 8));
+    Type element = cast<RankedTensorType>(value.getType()).getElementType();
+    if (!element.isIntOrFloat())
+      return emitError(value.getLoc(), "expects a tensor of numbers, but got ")
+             << value.getType();
+    std::optional<DimExpr> bytes = DimExpr::multiply(
+        *elements,
+        DimExpr::constant((element.getIntOrFloatBitWidth() + 7) / 8));
     if (!bytes)
       return emitError(value.getLoc(), "has more bytes than 64 bits count");
     return *bytes;
@@ -300,8 +297,34 @@ private:
     }
   }
 
+  /// The lifetimes below know launches, reshapes and loops that run at least
+  /// once.
+  LogicalResult verifyOperations() {
+    WalkResult result = func.walk([&](Operation *op) -> WalkResult {
+      if (auto loop = dyn_cast<scf::ForOp>(op)) {
+        std::optional<APInt> count = loop.getStaticTripCount();
+        if (count && count->isStrictlyPositive() &&
+            llvm::all_of(loop.getResultTypes(), llvm::IsaPred<RankedTensorType>))
+          return WalkResult::advance();
+        return loop.emitError("expects a constant number of layers, at least "
+                              "one, that carry tensors");
+      }
+      bool isKnown =
+          op == func || isa<LaunchOp, GetParameterOp, func::ReturnOp,
+                            scf::YieldOp>(op) || isView(op);
+      if (isKnown || (isPure(op) && op->getNumRegions() == 0 &&
+                      llvm::none_of(op->getResultTypes(),
+                                    llvm::IsaPred<TensorType>)))
+        return WalkResult::advance();
+      return op->emitError("is not part of a kernel; run "
+                           "attn-outline-kernels");
+    });
+    return failure(result.wasInterrupted());
+  }
+
   /// A carried value may not be written while its predecessor is still read.
-  void copyOverlappingCarries() {
+  /// Returns whether there was one.
+  bool copyOverlappingCarries() {
     Lifetimes lifetimes(func);
     SmallVector<OpOperand *> overlapping;
     func.walk([&](scf::YieldOp yield) {
@@ -312,7 +335,8 @@ private:
             loop.getRegionIterArg(operand.getOperandNumber()),
             lifetimes.positionOf(loop), loop.getBody());
         Operation *producer = memory.getDefiningOp();
-        if (!producer || producer->getBlock() != loop.getBody() ||
+        if (!isa_and_nonnull<LaunchOp>(producer) ||
+            producer->getBlock() != loop.getBody() ||
             lifetimes.positionOf(producer) <= lastRead)
           overlapping.push_back(&operand);
       }
@@ -321,6 +345,7 @@ private:
       OpBuilder builder(operand->getOwner());
       operand->set(copier.copy(builder, operand->get()));
     }
+    return !overlapping.empty();
   }
 
   /// Kernels are soon no longer functions on tensors that shapes could be
@@ -360,11 +385,11 @@ private:
 struct PlanMemory : attn::impl::PlanMemoryBase<PlanMemory> {
   void runOnOperation() override {
     Copier copier(getOperation());
-    SmallVector<func::FuncOp> models;
-    for (auto func : getOperation().getOps<func::FuncOp>())
-      if (!func.isDeclaration() && !func->hasAttr(kKernelAttr))
-        models.push_back(func);
-    for (func::FuncOp func : models)
+    FailureOr<SmallVector<func::FuncOp>> models =
+        modelFunctions(getOperation());
+    if (failed(models))
+      return signalPassFailure();
+    for (func::FuncOp func : *models)
       if (failed(Planner(func, copier).run()))
         return signalPassFailure();
   }
