@@ -6,6 +6,7 @@
 #include "codegen/cpu/KernelAbi.h"
 #include "codegen/cpu/TargetPass.h"
 #include "dialect/AttnOps.h"
+#include "passes/ModelFunctions.h"
 #include "passes/SymbolicShapes.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -159,8 +160,6 @@ public:
 
   LogicalResult build(StringRef name) {
     auto bytes = model->getAttrOfType<ArrayAttr>(kBufferBytesAttr);
-    if (!bytes)
-      return model.emitError("has no memory plan; run attn-plan-memory");
     auto function = createFunction(
         name, words.word, {words.pointer, words.word, words.pointer});
     dims = function.getArgument(0);
@@ -171,7 +170,9 @@ public:
     int64_t index = 0;
     for (auto map : bytes.getAsValueRange<AffineMapAttr>()) {
       words.store(total, offsets, index++);
-      total = checkedAdd(total, alignUp(evaluate(map.getResult(0))));
+      Value size = evaluate(map.getResult(0));
+      rejectNegative(size);
+      total = checkedAdd(total, alignUp(size));
     }
     Value scratch = largestScratch();
     words.store(total, offsets, index++);
@@ -201,6 +202,15 @@ private:
   }
   Value checkedMultiply(Value a, Value b) {
     return checked("llvm.smul.with.overflow.i64", a, b);
+  }
+  /// A tensor that is one element too short for what is cut from it has a
+  /// negative size.
+  void rejectNegative(Value bytes) {
+    Value isNegative =
+        LLVM::ICmpOp::create(words.builder, words.loc, LLVM::ICmpPredicate::slt,
+                             bytes, words.constant(0));
+    overflow =
+        LLVM::OrOp::create(words.builder, words.loc, overflow, isNegative);
   }
   Value alignUp(Value bytes) {
     Value padded = checkedAdd(bytes, words.constant(kBufferAlignment - 1));
@@ -293,12 +303,11 @@ private:
       } else if (auto loop = dyn_cast<scf::ForOp>(op)) {
         if (failed(emitLoop(loop)))
           return failure();
-      } else if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
-                     tensor::CastOp>(op)) {
+      } else if (isView(&op)) {
         pointers[op.getResult(0)] = pointers.lookup(op.getOperand(0));
       } else if (!op.hasTrait<OpTrait::IsTerminator>() &&
-                 llvm::any_of(op.getResultTypes(),
-                              llvm::IsaPred<RankedTensorType>)) {
+                 (!isPure(&op) || llvm::any_of(op.getResultTypes(),
+                                               llvm::IsaPred<TensorType>))) {
         return op.emitError("is not part of a kernel; run "
                             "attn-outline-kernels");
       }
@@ -355,8 +364,12 @@ private:
       places.push_back(offset.getInt());
     }
     Value place = words.constant(places[0]);
-    if (get.getIndex())
-      place = placeInLoop(places, indices.lookup(get.getIndex()));
+    if (get.getIndex()) {
+      Value index = indices.lookup(get.getIndex());
+      if (!index)
+        return get.emitError("expects the number of a loop's layer as index");
+      place = placeInLoop(places, index);
+    }
     pointers[get.getResult()] = words.at(weights, place);
     return success();
   }
@@ -401,8 +414,12 @@ private:
     SmallVector<Location> locations(types.size(), words.loc);
 
     std::optional<APInt> count = loop.getStaticTripCount();
-    if (!count)
-      return loop.emitError("expects a constant number of layers");
+    if (!count || getConstantIntValue(loop.getLowerBound()) != 0 ||
+        getConstantIntValue(loop.getStep()) != 1)
+      return loop.emitError("expects layers from 0 to a constant, in steps "
+                            "of 1");
+    if (!llvm::all_of(loop.getResultTypes(), llvm::IsaPred<RankedTensorType>))
+      return loop.emitError("expects layers to carry tensors");
     SmallVector<Value> initial{words.constant(0)};
     for (Value init : loop.getInitArgs())
       initial.push_back(pointers.lookup(init));
@@ -451,8 +468,42 @@ private:
 
 } // namespace
 
+/// Checks what the builders rely on: attributes are text like any other.
+static LogicalResult verifyPlan(func::FuncOp model) {
+  auto bytes = model->getAttrOfType<ArrayAttr>(kBufferBytesAttr);
+  auto symbols = model->getAttrOfType<ArrayAttr>(kSymbolsAttr);
+  if (!bytes || !symbols)
+    return model.emitError("has no memory plan; run attn-plan-memory");
+  for (Attribute entry : bytes) {
+    auto map = dyn_cast<AffineMapAttr>(entry);
+    if (!map || map.getValue().getNumResults() != 1 ||
+        map.getValue().getNumSymbols() != symbols.size() ||
+        !DimExpr::fromAffine(map.getValue().getResult(0)))
+      return model.emitError("expects '")
+             << kBufferBytesAttr << "' to hold one polynomial in "
+             << symbols.size() << " symbols for each buffer";
+  }
+  int64_t buffers = bytes.size(), outputs = model.getNumResults();
+  WalkResult result = model.walk([&](LaunchOp launch) -> WalkResult {
+    auto numbers = launch->getAttrOfType<DenseI64ArrayAttr>(kBuffersAttr);
+    if (numbers && launch->hasAttr(kShapesAttr) &&
+        numbers.size() == launch->getNumResults() &&
+        llvm::all_of(numbers.asArrayRef(), [&](int64_t number) {
+          return number < buffers && number >= -outputs;
+        }))
+      return WalkResult::advance();
+    return launch.emitError("expects '")
+           << kShapesAttr << "' and, in '" << kBuffersAttr
+           << "', one of " << buffers << " buffers or " << outputs
+           << " outputs for each result";
+  });
+  return failure(result.wasInterrupted());
+}
+
 LogicalResult attn::cpu::lowerModelFunction(func::FuncOp model,
                                             StringRef isa) {
+  if (failed(verifyModelFunction(model)) || failed(verifyPlan(model)))
+    return failure();
   FailureOr<SymbolicShapes> shapes = SymbolicShapes::compute(model);
   if (failed(shapes))
     return failure();

@@ -1,0 +1,184 @@
+// RUN: attn-opt %s --split-input-file --verify-diagnostics --verify-each=false --attn-cpu-schedule-kernels=target=x86-64-avx2 --attn-cpu-lower-tiles=target=x86-64-avx2 --attn-cpu-lower-model=target=x86-64-avx2 | FileCheck %s
+
+// plan: the bytes of one buffer, 16 n, then the largest scratch of a kernel;
+// every sum is checked.
+// CHECK-LABEL: llvm.func @model_avx2_plan(
+// CHECK-SAME: %[[DIMS:.*]]: !llvm.ptr, %[[SLOTS:.*]]: i64, %[[OFFSETS:.*]]: !llvm.ptr) -> i64
+// CHECK: llvm.call_intrinsic "llvm.smul.with.overflow.i64"
+// CHECK: %[[NEGATIVE:.*]] = llvm.icmp "slt"
+// CHECK: %[[OVERFLOW:.*]] = llvm.or %{{.*}}, %[[NEGATIVE]]
+// CHECK: llvm.call @f_scratch(%{{.*}}) : (!llvm.ptr) -> i64
+// CHECK: %[[FAILED:.*]] = llvm.or
+// CHECK: %[[BYTES:.*]] = llvm.select %{{.*}}, %{{.*}}, %{{.*}} : i1, i64
+// CHECK: llvm.return %[[BYTES]]
+//
+// body: a loop over two layers, whose weights lie at a constant distance, then
+// a launch into the output.
+// CHECK-LABEL: llvm.func @model_avx2_body(
+// CHECK-SAME: %[[FRAME:.*]]: !llvm.ptr) -> i32
+// CHECK: llvm.br ^[[HEADER:bb[0-9]+]](%{{.*}}, %{{.*}} : i64, !llvm.ptr)
+// CHECK: ^[[HEADER]](%[[LAYER:.*]]: i64, %[[CARRIED:.*]]: !llvm.ptr):
+// CHECK: llvm.cond_br %{{.*}}, ^[[BODY:bb[0-9]+]], ^[[BEHIND:bb[0-9]+]]
+// CHECK: ^[[BODY]]:
+// CHECK: llvm.mul %[[LAYER]], %{{.*}} : i64
+// CHECK: llvm.store %[[CARRIED]]
+// CHECK: %[[KERNEL:.*]] = llvm.mlir.addressof @f : !llvm.ptr
+// CHECK: llvm.call %{{.*}}(%{{.*}}, %{{.*}}, %[[KERNEL]], %{{.*}}) : !llvm.ptr, (!llvm.ptr, i64, !llvm.ptr, !llvm.ptr) -> ()
+// CHECK: llvm.br ^[[HEADER]](
+// CHECK: ^[[BEHIND]]:
+// CHECK: llvm.call %
+// CHECK: llvm.return %{{.*}} : i32
+// CHECK-NOT: func.func @model
+#bytes = affine_map<()[n] -> (n * 16)>
+#shape = affine_map<()[n] -> (n, 4)>
+func.func private @f(%x: tensor<?x4xf32>, %w: tensor<4xf32>) -> tensor<?x4xf32> attributes {attn.kernel} {
+  %y = attn.layer_norm %x scale(%w : tensor<4xf32>) eps 1.0e-5 : tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+attn.parameter @w0 : tensor<4xf32> attributes {attn.offset = 0 : i64} { %w = attn.weight "0" : tensor<4xf32> attn.yield %w : tensor<4xf32> }
+attn.parameter @w1 : tensor<4xf32> attributes {attn.offset = 64 : i64} { %w = attn.weight "1" : tensor<4xf32> attn.yield %w : tensor<4xf32> }
+func.func @model(%x: tensor<?x4xf32> {attn.dims = ["n", ""]}) -> tensor<?x4xf32> attributes {attn.buffer_bytes = [#bytes], attn.symbols = ["n"]} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %y = scf.for %i = %c0 to %c2 step %c1 iter_args(%a = %x) -> (tensor<?x4xf32>) {
+    %w = attn.get_parameter [@w0, @w1] at %i : tensor<4xf32>
+    %b = attn.launch @f(%a, %w) {attn.buffers = array<i64: 0>, attn.shapes = [#shape]} : (tensor<?x4xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+    scf.yield %b : tensor<?x4xf32>
+  }
+  %w = attn.get_parameter [@w0] : tensor<4xf32>
+  %z = attn.launch @f(%y, %w) {attn.buffers = array<i64: -1>, attn.shapes = [#shape]} : (tensor<?x4xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+  return %z : tensor<?x4xf32>
+}
+
+// -----
+
+// Weights at uneven distances are looked up.
+// CHECK-LABEL: llvm.func @uneven_avx2_plan(
+// CHECK: llvm.mlir.global private constant @[[TABLE:.*]](dense<[0, 64, 256]>
+// CHECK: llvm.func @uneven_avx2_body(
+// CHECK: llvm.mlir.addressof @[[TABLE]] :
+#shape = affine_map<() -> (4)>
+func.func private @f(%x: tensor<4xf32>, %w: tensor<4xf32>) -> tensor<4xf32> attributes {attn.kernel} {
+  %y = attn.layer_norm %x scale(%w : tensor<4xf32>) eps 1.0e-5 : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+attn.parameter @w0 : tensor<4xf32> attributes {attn.offset = 0 : i64} { %w = attn.weight "0" : tensor<4xf32> attn.yield %w : tensor<4xf32> }
+attn.parameter @w1 : tensor<4xf32> attributes {attn.offset = 64 : i64} { %w = attn.weight "1" : tensor<4xf32> attn.yield %w : tensor<4xf32> }
+attn.parameter @w2 : tensor<4xf32> attributes {attn.offset = 256 : i64} { %w = attn.weight "2" : tensor<4xf32> attn.yield %w : tensor<4xf32> }
+func.func @uneven(%x: tensor<4xf32>) -> tensor<4xf32> attributes {attn.buffer_bytes = [affine_map<() -> (16)>], attn.symbols = []} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %y = scf.for %i = %c0 to %c3 step %c1 iter_args(%a = %x) -> (tensor<4xf32>) {
+    %w = attn.get_parameter [@w0, @w1, @w2] at %i : tensor<4xf32>
+    %b = attn.launch @f(%a, %w) {attn.buffers = array<i64: 0>, attn.shapes = [#shape]} : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    scf.yield %b : tensor<4xf32>
+  }
+  %w = attn.get_parameter [@w0] : tensor<4xf32>
+  %z = attn.launch @f(%y, %w) {attn.buffers = array<i64: -1>, attn.shapes = [#shape]} : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %z : tensor<4xf32>
+}
+
+// -----
+
+// A function without a plan is no model yet.
+// CHECK-LABEL: func.func @unplanned
+func.func @unplanned(%x: tensor<4xf32>) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}
+
+// -----
+
+#shape = affine_map<() -> (4)>
+func.func private @f(%x: tensor<4xf32>) -> tensor<4xf32> attributes {attn.kernel} {
+  %y = attn.softmax %x axis 0 : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func @no_such_buffer(%x: tensor<4xf32>) -> tensor<4xf32> attributes {attn.buffer_bytes = [], attn.symbols = []} {
+  // expected-error @below {{expects 'attn.shapes' and, in 'attn.buffers', one of 0 buffers or 1 outputs for each result}}
+  %y = attn.launch @f(%x) {attn.buffers = array<i64: 0>, attn.shapes = [#shape]} : (tensor<4xf32>) -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+
+// -----
+
+func.func private @f(%x: tensor<4xf32>) -> tensor<4xf32> attributes {attn.kernel} {
+  %y = attn.softmax %x axis 0 : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func @launch_without_plan(%x: tensor<4xf32>) -> tensor<4xf32> attributes {attn.buffer_bytes = [], attn.symbols = []} {
+  // expected-error @below {{expects 'attn.shapes' and, in 'attn.buffers', one of 0 buffers or 1 outputs for each result}}
+  %y = attn.launch @f(%x) : (tensor<4xf32>) -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+
+// -----
+
+#rank = affine_map<() -> (4, 4)>
+func.func private @f(%x: tensor<4xf32>) -> tensor<4xf32> attributes {attn.kernel} {
+  %y = attn.softmax %x axis 0 : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func @wrong_rank(%x: tensor<4xf32>) -> tensor<4xf32> attributes {attn.buffer_bytes = [], attn.symbols = []} {
+  // expected-error @below {{expects 'attn.shapes' to give each dimension of its results in 0 symbols}}
+  %y = attn.launch @f(%x) {attn.buffers = array<i64: -1>, attn.shapes = [#rank]} : (tensor<4xf32>) -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+
+// -----
+
+// expected-error @below {{expects 'attn.buffer_bytes' to hold one polynomial in 1 symbols for each buffer}}
+func.func @no_polynomial(%x: tensor<?xf32> {attn.dims = ["n"]}) attributes {attn.buffer_bytes = [affine_map<()[n] -> (n floordiv 2)>], attn.symbols = ["n"]} {
+  return
+}
+
+// -----
+
+attn.parameter @w : tensor<4xf32> { %w = attn.weight "0" : tensor<4xf32> attn.yield %w : tensor<4xf32> }
+#shape = affine_map<() -> (4)>
+func.func private @f(%x: tensor<4xf32>) -> tensor<4xf32> attributes {attn.kernel} {
+  %y = attn.softmax %x axis 0 : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func @no_place() -> tensor<4xf32> attributes {attn.buffer_bytes = [], attn.symbols = []} {
+  // expected-error @below {{reads a parameter without a place; run attn-place-parameters}}
+  %w = attn.get_parameter [@w] : tensor<4xf32>
+  %y = attn.launch @f(%w) {attn.buffers = array<i64: -1>, attn.shapes = [#shape]} : (tensor<4xf32>) -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+
+// -----
+
+func.func @no_kernel(%x: tensor<4xf32>) attributes {attn.buffer_bytes = [], attn.symbols = []} {
+  // expected-error @below {{is not part of a kernel; run attn-outline-kernels}}
+  %y = attn.gelu %x : tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func private @callee()
+func.func @call(%x: tensor<4xf32>) attributes {attn.buffer_bytes = [], attn.symbols = []} {
+  // expected-error @below {{is not part of a kernel; run attn-outline-kernels}}
+  func.call @callee() : () -> ()
+  return
+}
+
+// -----
+
+func.func @steps(%x: tensor<4xf32>) attributes {attn.buffer_bytes = [], attn.symbols = []} {
+  %c2 = arith.constant 2 : index
+  %c8 = arith.constant 8 : index
+  // expected-error @below {{expects layers from 0 to a constant, in steps of 1}}
+  scf.for %i = %c2 to %c8 step %c2 {
+  }
+  return
+}
+
+// -----
+
+// expected-error @below {{expects argument 0 to be a ranked tensor of numbers, but got 'index'}}
+func.func @number(%n: index) attributes {attn.buffer_bytes = [], attn.symbols = []} {
+  return
+}
