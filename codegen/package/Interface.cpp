@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Reads the interface of a model from its function's attributes.
+// Reads the interface of a model from its function's attributes, in the form
+// that the dialect's verifier has checked.
 
 #include "codegen/package/Interface.h"
+#include "dialect/AttnDialect.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -36,7 +38,6 @@ private:
   FailureOr<TensorInterface> readTensor(const Boundary &boundary);
   FailureOr<attn_dtype> readType(const Boundary &boundary);
   LogicalResult readShape(const Boundary &boundary, TensorInterface &tensor);
-  LogicalResult readBound(const Boundary &boundary, TensorInterface &tensor);
   LogicalResult readDimMax();
   LogicalResult checkNames();
   int64_t dimOf(StringRef name);
@@ -72,17 +73,18 @@ FailureOr<ModelInterface> InterfaceReader::read() {
 FailureOr<TensorInterface>
 InterfaceReader::readTensor(const Boundary &boundary) {
   TensorInterface tensor;
-  auto name = dyn_cast_or_null<StringAttr>(boundary.get("attn.name"));
-  if (!name || name.empty())
+  auto name = cast_or_null<StringAttr>(boundary.get(kNameAttr));
+  if (!name)
     return fail(boundary) << "expects a name, attribute 'attn.name'";
   tensor.name = name.str();
   FailureOr<attn_dtype> dtype = readType(boundary);
   if (failed(dtype))
     return failure();
   tensor.dtype = *dtype;
-  if (failed(readShape(boundary, tensor)) ||
-      failed(readBound(boundary, tensor)))
+  if (failed(readShape(boundary, tensor)))
     return failure();
+  if (Attribute bound = boundary.get(kBoundAttr))
+    tensor.bound = cast<IntegerAttr>(bound).getInt();
   return tensor;
 }
 
@@ -100,43 +102,15 @@ FailureOr<attn_dtype> InterfaceReader::readType(const Boundary &boundary) {
 LogicalResult InterfaceReader::readShape(const Boundary &boundary,
                                          TensorInterface &tensor) {
   auto type = cast<RankedTensorType>(boundary.type);
-  auto names = dyn_cast_or_null<ArrayAttr>(boundary.get("attn.dims"));
+  auto names = cast_or_null<ArrayAttr>(boundary.get(kDimsAttr));
   if (!names && !type.hasStaticShape())
     return fail(boundary)
            << "has dynamic dimensions and expects attribute 'attn.dims'";
-  if (names && int64_t(names.size()) != type.getRank())
-    return fail(boundary) << "expects " << type.getRank()
-                          << " names in 'attn.dims', but got " << names.size();
-  for (auto [i, size] : llvm::enumerate(type.getShape())) {
-    StringRef name;
-    if (names)
-      if (auto text = dyn_cast<StringAttr>(names[i]))
-        name = text.getValue();
-    if (ShapedType::isDynamic(size) == name.empty())
-      return fail(boundary)
-             << "expects 'attn.dims' to name the dynamic dimensions and only "
-                "those, but dimension "
-             << i << " does not agree";
-    tensor.shape.push_back(name.empty() ? size : -1 - dimOf(name));
-  }
-  return success();
-}
-
-LogicalResult InterfaceReader::readBound(const Boundary &boundary,
-                                         TensorInterface &tensor) {
-  Attribute attribute = boundary.get("attn.bound");
-  if (!attribute)
-    return success();
-  auto bound = dyn_cast<IntegerAttr>(attribute);
-  if (!bound || !bound.getValue().isSignedIntN(64) ||
-      bound.getValue().getSExtValue() <= 0)
-    return fail(boundary) << "expects 'attn.bound' to be an integer of at "
-                             "least 1, but got "
-                          << attribute;
-  if (tensor.dtype != ATTN_I64 || StringRef(boundary.kind) != "argument")
-    return fail(boundary)
-           << "has 'attn.bound', which only integer arguments may have";
-  tensor.bound = bound.getValue().getSExtValue();
+  for (auto [i, size] : llvm::enumerate(type.getShape()))
+    tensor.shape.push_back(
+        ShapedType::isDynamic(size)
+            ? -1 - dimOf(cast<StringAttr>(names[i]).getValue())
+            : size);
   return success();
 }
 
@@ -151,12 +125,9 @@ int64_t InterfaceReader::dimOf(StringRef name) {
 }
 
 LogicalResult InterfaceReader::readDimMax() {
-  Attribute attribute = function->getAttr("attn.dim_max");
-  if (!attribute)
-    return success();
-  auto bounds = dyn_cast<DictionaryAttr>(attribute);
+  auto bounds = function->getAttrOfType<DictionaryAttr>(kDimMaxAttr);
   if (!bounds)
-    return function.emitError("expects 'attn.dim_max' to be a dictionary");
+    return success();
   for (NamedAttribute entry : bounds) {
     StringRef name = entry.getName().getValue();
     auto dim = llvm::find_if(
@@ -164,13 +135,7 @@ LogicalResult InterfaceReader::readDimMax() {
     if (dim == model.dims.end())
       return function.emitError("'attn.dim_max' bounds '")
              << name << "', which is no dynamic dimension of the model";
-    auto max = dyn_cast<IntegerAttr>(entry.getValue());
-    if (!max || !max.getValue().isSignedIntN(64) ||
-        max.getValue().getSExtValue() < dim->min)
-      return function.emitError("expects 'attn.dim_max' of '")
-             << name << "' to be an integer of at least " << dim->min
-             << ", but got " << entry.getValue();
-    dim->max = max.getValue().getSExtValue();
+    dim->max = cast<IntegerAttr>(entry.getValue()).getInt();
   }
   return success();
 }

@@ -82,19 +82,6 @@ TEST_F(InterfaceTest, TellsWhatIsMissingOrWrong) {
                         "'tensor<2xf16>'"));
   EXPECT_THAT(errorOf("tensor<?xf32>", "attn.name = \"x\""),
               HasSubstr("expects attribute 'attn.dims'"));
-  EXPECT_THAT(
-      errorOf("tensor<?xf32>", "attn.name = \"x\", attn.dims = [\"a\", \"b\"]"),
-      HasSubstr("expects 1 names in 'attn.dims', but got 2"));
-  EXPECT_THAT(errorOf("tensor<?xf32>", "attn.name = \"x\", attn.dims = [\"\"]"),
-              HasSubstr("dimension 0 does not agree"));
-  EXPECT_THAT(
-      errorOf("tensor<3xf32>", "attn.name = \"x\", attn.dims = [\"a\"]"),
-      HasSubstr("dimension 0 does not agree"));
-  EXPECT_THAT(
-      errorOf("tensor<3xi64>", "attn.name = \"x\", attn.bound = 0 : i64"),
-      HasSubstr("integer of at least 1"));
-  EXPECT_THAT(errorOf("tensor<3xf32>", "attn.name = \"x\", attn.bound = 4"),
-              HasSubstr("only integer arguments"));
 }
 
 TEST_F(InterfaceTest, ChecksUpperBoundsOfDimensions) {
@@ -102,10 +89,6 @@ TEST_F(InterfaceTest, ChecksUpperBoundsOfDimensions) {
   EXPECT_THAT(errorOf("tensor<?xf32>", batch,
                       "attributes {attn.dim_max = {sequence = 2}}"),
               HasSubstr("'sequence', which is no dynamic dimension"));
-  EXPECT_THAT(errorOf("tensor<?xf32>", batch,
-                      "attributes {attn.dim_max = {batch = 0}}"),
-              HasSubstr("'attn.dim_max' of 'batch' to be an integer of at "
-                        "least 1"));
 }
 
 TEST_F(InterfaceTest, NamesAreUniqueAmongArguments) {
