@@ -25,14 +25,10 @@ def set_environment(config):
     env["PATH"] = os.pathsep.join(
         [config.tools_dir, config.llvm_tools_dir, env.get("PATH", "")]
     )
-    for name in ("HOME", "ATTNC_GOLDEN"):
-        if name in os.environ:
-            env[name] = os.environ[name]
+    if "HOME" in os.environ:
+        env["HOME"] = os.environ["HOME"]
     # Compiled models of one run of the tests serve the next, and no user's.
     env["XDG_CACHE_HOME"] = os.path.join(config.binary_root, "test", "cache")
-    golden = find_golden(config)
-    if golden:
-        env["ATTNC_GOLDEN"] = golden
     env["ATTNC_SOURCE_ROOT"] = config.source_root
     if config.sanitizer:
         symbolizer = os.path.join(config.llvm_tools_dir, "llvm-symbolizer")
@@ -42,23 +38,8 @@ def set_environment(config):
         env["TSAN_OPTIONS"] = TSAN_OPTIONS + ":external_symbolizer_path=" + symbolizer
 
 
-def find_golden(config):
-    """The golden data: ATTNC_GOLDEN, or shared/golden in the source tree or above it."""
-    if "ATTNC_GOLDEN" in os.environ:
-        return os.environ["ATTNC_GOLDEN"]
-    folder = config.source_root
-    while True:
-        candidate = os.path.join(folder, "shared", "golden")
-        if os.path.isdir(candidate):
-            return candidate
-        parent = os.path.dirname(folder)
-        if parent == folder:
-            return None
-        folder = parent
-
-
 def add_substitutions(config):
-    """%source_root, %binary_root, %python, %cc, %cxx and %golden."""
+    """%source_root, %binary_root, %llvm_tools, %python, %cc and %cxx."""
     config.substitutions += [
         ("%source_root", config.source_root),
         ("%binary_root", config.binary_root),
@@ -66,7 +47,6 @@ def add_substitutions(config):
         ("%python", config.python),
         ("%cc", config.c_compiler),
         ("%cxx", config.cxx_compiler),
-        ("%golden", find_golden(config) or "golden-data-is-missing"),
     ]
 
 
@@ -76,10 +56,6 @@ def add_features(config, lit_config):
         config.available_features.update(config.sanitizer.split(","))
     config.available_features.add(platform.machine())
     config.available_features.update(host_isa())
-    if find_golden(config):
-        config.available_features.add("golden")
-    else:
-        lit_config.note("no golden data: set ATTNC_GOLDEN to its folder")
     if os.path.exists(os.path.join(config.tools_dir, "attnc")):
         config.available_features.add("attnc")
     missing = missing_for_aarch64()

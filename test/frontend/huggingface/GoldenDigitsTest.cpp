@@ -9,8 +9,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
 using namespace attn;
 
 namespace {
@@ -29,10 +27,7 @@ std::vector<float> floats(const weights::Tensor &tensor, uint64_t begin,
 }
 
 TEST(GoldenDigits, PixelValuesEqualTheTestSplit) {
-  const char *golden = std::getenv("ATTNC_GOLDEN");
-  if (!golden)
-    GTEST_SKIP() << "ATTNC_GOLDEN is not set";
-  std::string folder = std::string(golden) + "/trained/vit-digits";
+  std::string folder = ATTNC_GOLDEN_MODELS "/vit-digits";
   hf::ModelDirectory model = orFail(hf::openModelDirectory(folder));
   ASSERT_TRUE(model.preprocessor.has_value());
   attn_image_transform transform = orFail(
