@@ -66,6 +66,9 @@ FailureOr<Access> attn::cpu::accessThrough(TileBuilder &b, Value buffer,
 
 namespace {
 
+/// Elements of a piece of a long inner loop: whole vectors.
+constexpr int64_t kPiece = 64 * kPanelWidth;
+
 class Emitter {
 public:
   Emitter(TileBuilder &b, const ElementLoops &loops, ElementLoops::Body body);
@@ -74,9 +77,9 @@ public:
 private:
   void join();
   bool runsOnLanes() const;
+  void cutIntoPieces();
   void emitOuter();
   void emitInner();
-  void emitPieces();
   void emitElements(Value from, Value mask);
   SmallVector<Value> reduce(ArrayRef<unsigned> remaining, Value mask,
                             ValueRange accumulators);
@@ -91,6 +94,7 @@ private:
   SmallVector<unsigned> outer, reductions;
   std::optional<unsigned> inner; ///< the loop over lanes
   SmallVector<Value> at;         ///< where each loop stands; of `inner`, lane 0
+  bool hasPieces = false;
   bool failedOnce = false;
 };
 
@@ -104,8 +108,10 @@ Emitter::Emitter(TileBuilder &b, const ElementLoops &nest,
   at.resize(loops.sizes.size());
   for (unsigned loop = 0; loop < loops.sizes.size(); ++loop)
     (loops.reduces[loop] ? reductions : outer).push_back(loop);
-  if (runsOnLanes())
+  if (runsOnLanes()) {
     inner = outer.pop_back_val();
+    cutIntoPieces();
+  }
 }
 
 static bool joinsEverywhere(ArrayRef<Access> accesses, unsigned loop) {
@@ -148,13 +154,25 @@ bool Emitter::runsOnLanes() const {
 }
 
 LogicalResult Emitter::emit() {
-  if (!outer.empty())
-    emitOuter();
-  else if (inner)
-    emitPieces();
+  if (outer.empty())
+    b.ifThen(b.equal(b.slot(), b.idx(0)), [&] { emitInner(); });
   else
-    b.ifThen(b.equal(b.slot(), b.idx(0)), [&] { emitElements({}, {}); });
+    emitOuter();
   return failure(failedOnce);
+}
+
+/// A long inner loop is cut into pieces, so that slots have work where the
+/// outer loops are short: one picture, one sentence. A loop over the pieces,
+/// numbered after all others, becomes the last of the outer loops.
+void Emitter::cutIntoPieces() {
+  Value size = loops.sizes[*inner];
+  std::optional<int64_t> known = getConstantIntValue(OpFoldResult(size));
+  if (known && *known <= kPiece)
+    return;
+  outer.push_back(loops.sizes.size());
+  loops.sizes.push_back(b.ceilDiv(size, kPiece));
+  at.push_back({});
+  hasPieces = true;
 }
 
 /// The flat range of the outer loops is shared. It is walked row by row of the
@@ -164,13 +182,14 @@ void Emitter::emitOuter() {
   for (unsigned loop : outer)
     total = b.mul(total, loops.sizes[loop]);
   auto [first, last] = b.share(total);
-  if (outer.size() == 1) {
-    b.forRange(first, last, b.idx(1), [&](Value i) {
-      at[outer.front()] = i;
+  auto emitRow = [&](Value from, Value to) {
+    b.forRange(from, to, b.idx(1), [&](Value i) {
+      at[outer.back()] = i;
       emitInner();
     });
-    return;
-  }
+  };
+  if (outer.size() == 1)
+    return emitRow(first, last);
   // Sizes may be 0; divisors may not.
   Value width = b.max(loops.sizes[outer.back()], b.idx(1));
   b.forRange(b.div(first, width), b.ceilDiv(last, width), b.idx(1),
@@ -182,32 +201,19 @@ void Emitter::emitOuter() {
                  rest = b.div(rest, loops.sizes[loop]);
                }
                Value begin = b.mul(row, width);
-               Value from = b.sub(b.max(first, begin), begin);
-               Value to = b.sub(b.min(last, b.add(begin, width)), begin);
-               b.forRange(from, to, b.idx(1), [&](Value i) {
-                 at[outer.back()] = i;
-                 emitInner();
-               });
+               emitRow(b.sub(b.max(first, begin), begin),
+                       b.sub(b.min(last, b.add(begin, width)), begin));
              });
 }
 
 void Emitter::emitInner() {
   if (!inner)
     return emitElements({}, {});
-  b.forLanes(loops.sizes[*inner],
-             [&](Value from, Value mask) { emitElements(from, mask); });
-}
-
-/// Without outer loops the inner one is shared, in pieces that keep whole
-/// vectors together.
-void Emitter::emitPieces() {
-  constexpr int64_t piece = 64 * kPanelWidth;
-  Value size = loops.sizes[*inner];
-  auto [first, last] = b.share(b.ceilDiv(size, piece));
-  Value begin = b.mul(first, piece);
-  Value end = b.min(b.mul(last, piece), size);
-  // A slot without work may begin beyond the end.
-  Value count = b.sub(b.max(end, b.min(begin, end)), b.min(begin, end));
+  Value begin = b.idx(0), count = loops.sizes[*inner];
+  if (hasPieces) {
+    begin = b.mul(at.back(), kPiece);
+    count = b.min(b.sub(count, begin), b.idx(kPiece));
+  }
   b.forLanes(count, [&](Value from, Value mask) {
     emitElements(b.add(begin, from), mask);
   });
@@ -259,7 +265,7 @@ SmallVector<Value> Emitter::callBody(Value mask, ValueRange accumulators) {
 /// The element at which all loops stand.
 Value Emitter::positionOf(const Access &access) const {
   Value position = access.start;
-  for (auto [step, index] : llvm::zip_equal(access.steps, at))
+  for (auto [step, index] : llvm::zip(access.steps, at))
     if (step.stride)
       position = b.add(position, b.mul(index, step.stride));
   return position;

@@ -2,9 +2,11 @@
 // Loops over elements: what is joined, what runs on lanes.
 
 // Neighbouring dimensions that every tensor walks in order are one loop, shared
-// in pieces: no division by a size.
+// in pieces of 1024 elements: no division by a size.
 // CHECK-LABEL: func.func @whole(
 // CHECK-NOT: arith.remui
+// CHECK: scf.for
+// CHECK: arith.muli %{{.+}}, %c1024
 // CHECK: scf.for
 // CHECK-NOT: scf.for
 // CHECK: vector.load
