@@ -93,8 +93,8 @@ std::optional<DimExpr> bytesOf(Value value, const SymbolicShapes &shapes) {
 /// Operations that move nothing: values that exist already, seen anew.
 bool isFree(Operation *op) {
   return isa<WeightOp, GetParameterOp, tensor::EmptyOp, tensor::DimOp,
-             tensor::ExpandShapeOp, tensor::CollapseShapeOp,
-             tensor::CastOp>(op) ||
+             tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp>(
+             op) ||
          op->hasTrait<OpTrait::ConstantLike>() ||
          op->hasTrait<OpTrait::IsTerminator>();
 }
@@ -122,6 +122,17 @@ std::optional<Cost> costOfLoop(scf::ForOp loop, const SymbolicShapes &shapes) {
   return flops && bytes ? std::optional(Cost{*flops, *bytes}) : std::nullopt;
 }
 
+std::optional<DimExpr> flopsOfLaunch(LaunchOp launch,
+                                     const SymbolicShapes &shapes) {
+  FailureOr<SymbolicShapes> inside = shapes.insideOf(launch);
+  if (failed(inside))
+    return std::nullopt;
+  auto kernel = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+      launch, launch.getKernelAttr());
+  std::optional<Cost> cost = costOfBlock(kernel.getBody().front(), *inside);
+  return cost ? std::optional(cost->flops) : std::nullopt;
+}
+
 } // namespace
 
 std::optional<Cost> Cost::add(const Cost &a, const Cost &b) {
@@ -140,18 +151,9 @@ std::optional<Cost> attn::costOf(Operation *op, const SymbolicShapes &shapes) {
     bytes = add(bytes, bytesOf(operand, shapes));
   for (Value result : op->getResults())
     bytes = add(bytes, bytesOf(result, shapes));
-  std::optional<DimExpr> flops;
   auto launch = dyn_cast<LaunchOp>(op);
-  auto kernel = launch ? SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
-                             op, launch.getKernelAttr())
-                       : func::FuncOp();
-  if (kernel && !kernel.isDeclaration()) {
-    std::optional<Cost> inside =
-        costOfBlock(kernel.getBody().front(), shapes);
-    flops = inside ? std::optional(inside->flops) : std::nullopt;
-  } else {
-    flops = flopsOf(op, shapes);
-  }
+  std::optional<DimExpr> flops =
+      launch ? flopsOfLaunch(launch, shapes) : flopsOf(op, shapes);
   return flops && bytes ? std::optional(Cost{*flops, *bytes}) : std::nullopt;
 }
 
@@ -159,8 +161,7 @@ FailureOr<Cost> attn::costOf(func::FuncOp function) {
   FailureOr<SymbolicShapes> shapes = SymbolicShapes::compute(function);
   if (failed(shapes))
     return failure();
-  std::optional<Cost> cost =
-      costOfBlock(function.getBody().front(), *shapes);
+  std::optional<Cost> cost = costOfBlock(function.getBody().front(), *shapes);
   if (!cost)
     return function.emitError("costs more than 64 bits count");
   return *cost;

@@ -317,14 +317,14 @@ static SmallVector<DimExpr> withStatic(RankedTensorType type,
   return shape;
 }
 
-FailureOr<SmallVector<DimExpr>>
-SymbolicShapes::resultShape(Operation *op, OpResult result) {
+FailureOr<SmallVector<DimExpr>> SymbolicShapes::resultShape(Operation *op,
+                                                            OpResult result) {
   auto type = cast<RankedTensorType>(result.getType());
   if (type.hasStaticShape())
     return withStatic(type, {});
 
-  auto sizes = [&](ArrayRef<OpFoldResult> values)
-      -> FailureOr<SmallVector<DimExpr>> {
+  auto sizes =
+      [&](ArrayRef<OpFoldResult> values) -> FailureOr<SmallVector<DimExpr>> {
     SmallVector<DimExpr> shape;
     for (OpFoldResult value : values) {
       FailureOr<DimExpr> dim = size(op, value);
@@ -357,8 +357,7 @@ SymbolicShapes::resultShape(Operation *op, OpResult result) {
         for (auto &group : collapse.getReassociationIndices()) {
           DimExpr product = DimExpr::constant(1);
           for (int64_t i : group) {
-            std::optional<DimExpr> next =
-                DimExpr::multiply(product, source[i]);
+            std::optional<DimExpr> next = DimExpr::multiply(product, source[i]);
             if (!next)
               return op->emitError("has a size beyond 64 bits");
             product = *next;
@@ -424,25 +423,42 @@ LogicalResult SymbolicShapes::visitLaunch(Operation *op) {
   auto launch = cast<LaunchOp>(op);
   if (auto planned = op->getAttrOfType<ArrayAttr>(kShapesAttr))
     return readPlannedShapes(launch, planned);
-  auto kernel = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
-      op, launch.getKernelAttr());
-  if (!kernel || kernel.getNumArguments() != launch.getInputs().size())
-    return op->emitError("expects a kernel with as many arguments as inputs");
-  if (op->getParentOfType<func::FuncOp>()->hasAttr(kKernelAttr))
-    return op->emitError("expects to stand in a model, not in a kernel");
-  if (!kernel.getBody().hasOneBlock() ||
-      !isa<func::ReturnOp>(kernel.getBody().front().back()))
-    return op->emitError("expects a kernel of one block that returns");
-  for (auto [argument, input] :
-       llvm::zip_equal(kernel.getArguments(), launch.getInputs()))
-    shapes[argument] = SmallVector<DimExpr>(shapeOf(input));
-  if (failed(visitRegion(kernel.getBody())))
+  FailureOr<func::FuncOp> kernel = visitKernel(launch, *this);
+  if (failed(kernel))
     return failure();
-  Operation *terminator = kernel.getBody().front().getTerminator();
+  Operation *terminator = kernel->getBody().front().getTerminator();
   for (auto [result, value] :
        llvm::zip_equal(launch.getOutputs(), terminator->getOperands()))
     shapes[result] = SmallVector<DimExpr>(shapeOf(value));
   return success();
+}
+
+FailureOr<func::FuncOp>
+SymbolicShapes::visitKernel(LaunchOp launch, const SymbolicShapes &outer) {
+  auto kernel = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+      launch, launch.getKernelAttr());
+  if (!kernel || kernel.getNumArguments() != launch.getInputs().size())
+    return launch.emitError("expects a kernel with as many arguments as "
+                            "inputs");
+  if (launch->getParentOfType<func::FuncOp>()->hasAttr(kKernelAttr))
+    return launch.emitError("expects to stand in a model, not in a kernel");
+  if (!kernel.getBody().hasOneBlock() ||
+      !isa<func::ReturnOp>(kernel.getBody().front().back()))
+    return launch.emitError("expects a kernel of one block that returns");
+  for (auto [argument, input] :
+       llvm::zip_equal(kernel.getArguments(), launch.getInputs()))
+    shapes[argument] = SmallVector<DimExpr>(outer.shapeOf(input));
+  if (failed(visitRegion(kernel.getBody())))
+    return failure();
+  return kernel;
+}
+
+FailureOr<SymbolicShapes> SymbolicShapes::insideOf(LaunchOp launch) const {
+  SymbolicShapes inside;
+  inside.names = names;
+  if (failed(inside.visitKernel(launch, *this)))
+    return failure();
+  return inside;
 }
 
 LogicalResult SymbolicShapes::readPlannedShapes(Operation *op,

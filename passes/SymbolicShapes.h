@@ -17,6 +17,8 @@
 
 namespace attn {
 
+class LaunchOp;
+
 /// A polynomial with integer coefficients in the dynamic dimensions of a
 /// function: `3 * batch * sequence + 5`. Symbols are indices into
 /// SymbolicShapes::symbols().
@@ -73,6 +75,9 @@ public:
   }
   /// The value of an index, or null where it is no polynomial.
   std::optional<DimExpr> valueOf(mlir::Value index) const;
+  /// The shapes within the kernel of a launch of this function. Launches of
+  /// one kernel may differ in them.
+  mlir::FailureOr<SymbolicShapes> insideOf(LaunchOp launch) const;
   /// Number of elements.
   mlir::FailureOr<DimExpr> elementsOf(mlir::Value tensor) const;
 
@@ -86,6 +91,8 @@ private:
   mlir::FailureOr<DimExpr> size(mlir::Operation *op, mlir::OpFoldResult value);
   mlir::LogicalResult bindArguments(mlir::func::FuncOp func);
   mlir::LogicalResult visitLaunch(mlir::Operation *op);
+  mlir::FailureOr<mlir::func::FuncOp> visitKernel(LaunchOp launch,
+                                                  const SymbolicShapes &outer);
   mlir::LogicalResult readPlannedShapes(mlir::Operation *op,
                                         mlir::ArrayAttr planned);
   unsigned symbolNamed(llvm::StringRef name);
