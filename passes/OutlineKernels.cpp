@@ -453,6 +453,16 @@ struct OutlineKernels : attn::impl::OutlineKernelsBase<OutlineKernels> {
     return success();
   }
 
+  /// Where all that a launch runs was written, the root first. Equal kernels
+  /// are merged, so that only the launch knows.
+  static Location placesOf(const Group &group) {
+    llvm::SetVector<Location> places;
+    places.insert(group.root->getLoc());
+    for (Operation *member : group.members)
+      member->walk([&](Operation *op) { places.insert(op->getLoc()); });
+    return FusedLoc::get(group.root->getContext(), places.getArrayRef());
+  }
+
   /// Puts a launch in place of the group's last operation. What the group
   /// computed before that is left without uses.
   static LogicalResult replace(const Group &group, func::FuncOp kernel,
@@ -460,7 +470,7 @@ struct OutlineKernels : attn::impl::OutlineKernelsBase<OutlineKernels> {
                                LayoutAssigner &layouts) {
     OpBuilder builder(group.last);
     auto launch = LaunchOp::create(
-        builder, group.root->getLoc(), group.last->getResultTypes(),
+        builder, placesOf(group), group.last->getResultTypes(),
         FlatSymbolRefAttr::get(kernel.getSymNameAttr()),
         group.inputs.getArrayRef());
     for (auto [old, output] :

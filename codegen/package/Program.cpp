@@ -59,6 +59,8 @@ std::string describeProgram(const ProgramSpec &spec) {
                       {"dims", std::move(dims)},
                       {"inputs", describeTensors(model, model.inputs)},
                       {"outputs", describeTensors(model, model.outputs)}};
+  if (!spec.launches.empty())
+    object["launches"] = json::Array(spec.launches);
   std::string text;
   raw_string_ostream os(text);
   json::OStream(os, /*IndentSize=*/2).value(std::move(object));

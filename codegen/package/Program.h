@@ -9,6 +9,7 @@
 #include "codegen/package/WeightsFile.h"
 #include "codegen/target/TargetSpec.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Support/JSON.h"
 #include <memory>
 
 namespace attn::package {
@@ -23,6 +24,8 @@ struct ProgramSpec {
   /// As assignOffsets returned; 0 without weights.
   uint64_t weightsBytes = 0;
   BuildId buildId{};
+  /// What a run launches, for the description; may be empty.
+  llvm::json::Array launches;
 };
 
 /// The description that NAME_describe returns, as JSON.

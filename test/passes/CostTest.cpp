@@ -2,6 +2,7 @@
 // What models cost: published figures, and the same before and after passes.
 
 #include "passes/Cost.h"
+#include "dialect/AttnOps.h"
 #include "frontend/language/Language.h"
 #include "frontend/zoo/Zoo.h"
 #include "mlir/Parser/Parser.h"

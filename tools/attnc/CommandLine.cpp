@@ -51,7 +51,9 @@ public:
     return info.getPrefixedName(OptionStrTable);
   }
   bool belongsTo(const Info &info, StringRef command) const {
-    return info.hasSubCommands() ? isMember(info, command) : command.empty();
+    if (command.empty())
+      return !info.hasSubCommands() || info.ID == OPT_help || info.ID == OPT_h;
+    return isMember(info, command);
   }
   /// Long names without '=' that belong to a subcommand.
   std::vector<std::string> optionNames(StringRef command) const {
@@ -59,7 +61,8 @@ public:
     for (const Info &info : kInfos)
       if (info.Kind != opt::Option::InputClass &&
           info.Kind != opt::Option::UnknownClass &&
-          belongsTo(info, command) && !nameOf(info).ends_with("="))
+          !(info.Flags & opt::HelpHidden) && belongsTo(info, command) &&
+          !nameOf(info).ends_with("="))
         names.push_back(nameOf(info).str());
     return names;
   }
@@ -114,11 +117,11 @@ Expected<CommandLine> CommandLine::parse(int argc, char **argv) {
   SmallVector<const char *> words(argv + first, argv + argc);
   line.args = table.ParseArgs(words, missingIndex, missingCount);
   if (missingCount)
-    return make_error<UsageError>(
-        "option '" + Twine(line.args.getArgString(missingIndex)) +
-        "' expects a value");
+    return make_error<UsageError>("option '" +
+                                  Twine(line.args.getArgString(missingIndex)) +
+                                  "' expects a value");
   for (const opt::Arg *arg : line.args) {
-    StringRef spelling = arg->getSpelling();
+    std::string spelling = arg->getSpelling().str();
     if (arg->getOption().getKind() == opt::Option::InputClass) {
       line.operandTexts.push_back(arg->getValue());
       continue;
@@ -128,10 +131,9 @@ Expected<CommandLine> CommandLine::parse(int argc, char **argv) {
                                  line.commandName))
       continue;
     if (!known)
-      spelling = StringRef(arg->getAsString(line.args)).split('=').first;
-    std::string owner = line.commandName.empty()
-                            ? "attnc"
-                            : "attnc " + line.commandName;
+      spelling = StringRef(arg->getAsString(line.args)).split('=').first.str();
+    std::string owner =
+        line.commandName.empty() ? "attnc" : "attnc " + line.commandName;
     return make_error<UsageError>(
         "'" + spelling + "' is not an option of '" + owner + "'" +
         suggestion(spelling, table.optionNames(line.commandName)));
@@ -197,15 +199,13 @@ CommandLine::dims() const {
 /// What users type most; LLVM's option tables have no place for it.
 static StringRef examples(StringRef command) {
   return StringSwitch<StringRef>(command)
-      .Case("compile",
-            "  attnc compile vit-base/ -o build\n"
-            "  attnc compile vit.attn --config config.json "
-            "--weights model.safetensors -o build --emit shared\n")
-      .Case("run",
-            "  attnc run bert/ --inputs in.safetensors "
-            "--outputs out.safetensors\n"
-            "  attnc run vit/ --image cat.png\n"
-            "  attnc run build/vit.so --inputs pixel_values=cat.npy\n")
+      .Case("compile", "  attnc compile vit-base/ -o build\n"
+                       "  attnc compile vit.attn --config config.json "
+                       "--weights model.safetensors -o build --emit shared\n")
+      .Case("run", "  attnc run bert/ --inputs in.safetensors "
+                   "--outputs out.safetensors\n"
+                   "  attnc run vit/ --image cat.png\n"
+                   "  attnc run build/vit.so --inputs pixel_values=cat.npy\n")
       .Case("verify", "  attnc verify vit/\n"
                       "  attnc verify bert/ --inputs in.safetensors\n")
       .Case("bench", "  attnc bench vit/ --batch 1 --threads 2\n"

@@ -7,6 +7,7 @@
 #include "frontend/weights/File.h"
 #include "tools/attnc/Commands.h"
 #include "tools/attnc/Compiler.h"
+#include "tools/attnc/Explain.h"
 #include "tools/attnc/Progress.h"
 #include "tools/attnc/StagingDirectory.h"
 #include "llvm/Support/Path.h"
@@ -27,13 +28,13 @@ Expected<Emit> parseEmit(StringRef text) {
     if (text == name)
       return static_cast<Emit>(i);
   return make_error<UsageError>("option '--emit' expects one of " +
-                                join(ArrayRef(names), ", ") + ", but got '" + text +
-                                "'");
+                                join(ArrayRef(names), ", ") + ", but got '" +
+                                text + "'");
 }
 
 Error writeText(StringRef path, StringRef text) {
-  return weights::writeFileAtomically(
-      path, [&](raw_ostream &os) { os << text; });
+  return weights::writeFileAtomically(path,
+                                      [&](raw_ostream &os) { os << text; });
 }
 
 /// LLVM IR or assembly of every variant, one file each.
@@ -114,14 +115,19 @@ Error dump(Compiler &compiler, const CompilerOptions &options, Stage stage) {
 
 /// A library's name is a file name and, made an identifier, a prefix.
 Error checkName(StringRef name) {
-  bool good = !name.empty() && llvm::all_of(name, [](char c) {
-    return isAlnum(c) || c == '_' || c == '-' || c == '.';
-  }) && name.front() != '.' && name.front() != '-';
+  bool good =
+      !name.empty() &&
+      llvm::all_of(name,
+                   [](char c) {
+                     return isAlnum(c) || c == '_' || c == '-' || c == '.';
+                   }) &&
+      name.front() != '.' && name.front() != '-';
   if (good)
     return Error::success();
   return make_error<UsageError>(
-      "'" + name + "' cannot name a library: expects letters, digits, '_', "
-                   "'-' and '.'; give another with --name");
+      "'" + name +
+      "' cannot name a library: expects letters, digits, '_', "
+      "'-' and '.'; give another with --name");
 }
 
 } // namespace
@@ -148,6 +154,7 @@ Error attn::tool::compileCommand(const CommandLine &line) {
     return make_error<UsageError>(
         "'attnc compile' expects a directory for the generated files: -o DIR");
 
+  request->needsWeights = !directory.empty();
   auto model = loadModel(*request);
   if (!model)
     return model.takeError();
@@ -160,8 +167,17 @@ Error attn::tool::compileCommand(const CommandLine &line) {
   if (dumpStage)
     return dump(compiler, options, *dumpStage);
 
+  std::optional<Explainer> explainer;
+  if (line.has(OPT_explain))
+    explainer.emplace(model->function());
   if (Error error = compiler.lowerTo(Stage::Plan))
     return error;
+  if (explainer)
+    for (const TargetSpec *target : options.targets)
+      if (Error error = explainer->print(model->function(), *target, outs()))
+        return error;
+  if (directory.empty())
+    return Error::success();
   auto program = compiler.describe();
   if (!program)
     return program.takeError();

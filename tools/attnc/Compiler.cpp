@@ -5,6 +5,7 @@
 
 #include "codegen/cpu/ModelFunction.h"
 #include "codegen/cpu/Passes.h"
+#include "codegen/package/Header.h"
 #include "codegen/package/Library.h"
 #include "codegen/package/PackParameters.h"
 #include "dialect/AttnOps.h"
@@ -12,7 +13,8 @@
 #include "mlir/Transforms/Passes.h"
 #include "passes/Passes.h"
 #include "passes/Pipelines.h"
-#include "codegen/package/Header.h"
+#include "tools/attnc/InternalError.h"
+#include "tools/attnc/Launches.h"
 #include "llvm/Support/BLAKE3.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
@@ -32,8 +34,8 @@ Expected<Stage> attn::tool::parseStage(StringRef name) {
     if (name == known)
       return static_cast<Stage>(i);
   return make_error<UsageError>("option '--dump-after' expects one of " +
-                                join(ArrayRef(names), ", ") + ", but got '" + name +
-                                "'");
+                                join(ArrayRef(names), ", ") + ", but got '" +
+                                name + "'");
 }
 
 Expected<std::vector<const TargetSpec *>>
@@ -52,9 +54,8 @@ attn::tool::readTargets(const CommandLine &line) {
     targets.push_back(*target);
   }
   // attn_program lists the best first; a target's place in the table tells.
-  llvm::sort(targets, [](const TargetSpec *a, const TargetSpec *b) {
-    return a > b;
-  });
+  llvm::sort(targets,
+             [](const TargetSpec *a, const TargetSpec *b) { return a > b; });
   for (const TargetSpec *target : targets)
     if (target->triple != targets.front()->triple)
       return make_error<UsageError>("option '--target' expects targets of one "
@@ -80,9 +81,8 @@ Error Compiler::lowerTo(Stage last) {
     buildOutlinePipeline(manager);
   if (last >= Stage::Plan)
     buildPlanPipeline(manager);
-  if (failed(manager.run(module())))
-    return fail("the model cannot be compiled; the reasons are above");
-  return Error::success();
+  return runPasses(manager, module(),
+                   "the model cannot be compiled; the reasons are above");
 }
 
 Expected<mlir::OwningOpRef<mlir::ModuleOp>>
@@ -94,12 +94,12 @@ Compiler::generate(const TargetSpec &target, Stage last) {
     manager.addPass(cpu::createLowerTilesPass(target));
     manager.addPass(cpu::createLowerModelPass(target));
   }
-  if (failed(manager.run(*code)))
-    return fail("no code can be generated for " + target.name +
-                "; the reasons are above");
+  if (Error error = runPasses(manager, *code,
+                              "no code can be generated for " + target.name +
+                                  "; the reasons are above"))
+    return std::move(error);
   if (last >= Stage::Llvm)
-    for (auto parameter :
-         make_early_inc_range(code->getOps<ParameterOp>()))
+    for (auto parameter : make_early_inc_range(code->getOps<ParameterOp>()))
       parameter.erase();
   return code;
 }
@@ -133,21 +133,34 @@ Expected<package::ProgramSpec> Compiler::describe() {
   program.weightsBytes =
       module()->getAttrOfType<mlir::IntegerAttr>(kWeightsBytesAttr).getInt();
   program.buildId = computeBuildId(module(), options.targets);
+  auto launches = describeLaunches(function);
+  if (!launches)
+    return launches.takeError();
+  program.launches = std::move(*launches);
   return program;
 }
 
-Expected<package::ObjectFile>
-Compiler::emitVariant(const TargetSpec &target) {
+Expected<package::ObjectFile> Compiler::emitVariant(const TargetSpec &target) {
   auto code = generate(target, Stage::Llvm);
   if (!code)
     return code.takeError();
-  LLVMContext context;
-  auto variant = package::makeVariantModule(
-      **code, package::modelIdentifier(libraryName), target, context);
-  if (!variant)
-    return variant.takeError();
-  return package::emitObject(**variant, target,
-                             libraryName + "_" + target.isa.str() + ".o");
+  package::ObjectFile result;
+  auto emit = [&]() -> Error {
+    LLVMContext context;
+    auto variant = package::makeVariantModule(
+        **code, package::modelIdentifier(libraryName), target, context);
+    if (!variant)
+      return variant.takeError();
+    auto object = package::emitObject(
+        **variant, target, libraryName + "_" + target.isa.str() + ".o");
+    if (!object)
+      return object.takeError();
+    result = std::move(*object);
+    return Error::success();
+  };
+  if (Error error = runInternalStep(**code, emit))
+    return std::move(error);
+  return result;
 }
 
 Expected<std::vector<package::ObjectFile>>

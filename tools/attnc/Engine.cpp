@@ -31,49 +31,66 @@ static weights::DataType dataType(int32_t dtype) {
   return dtype == ATTN_F32 ? weights::DataType::F32 : weights::DataType::I64;
 }
 
-Expected<std::unique_ptr<Engine>> Engine::open(StringRef library,
-                                               size_t threads) {
-  std::unique_ptr<Engine> engine(new Engine);
-  SmallString<128> path(library);
-  sys::fs::make_absolute(path);
-  engine->handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!engine->handle)
-    return fail(library + ": cannot be loaded: " + dlerror());
+Expected<std::unique_ptr<Library>> Library::load(StringRef path) {
+  std::unique_ptr<Library> library(new Library);
+  SmallString<128> absolute(path);
+  sys::fs::make_absolute(absolute);
+  library->absolutePath = absolute.str();
+  library->handle = dlopen(absolute.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library->handle)
+    return fail(path + ": cannot be loaded: " + dlerror());
   std::string symbol =
-      package::modelIdentifier(sys::path::stem(library)) + "_program";
+      package::modelIdentifier(sys::path::stem(path)) + "_program";
   using ProgramFunction = const attn_program *(void);
   auto *function = reinterpret_cast<ProgramFunction *>(
-      dlsym(engine->handle, symbol.c_str()));
+      dlsym(library->handle, symbol.c_str()));
   if (!function)
-    return fail(library + ": exports no " + symbol +
+    return fail(path + ": exports no " + symbol +
                 "; it was not compiled by attnc, or was renamed");
-  engine->description = function();
-  if (engine->description->abi != ATTN_ABI_VERSION)
-    return fail(library + ": has ABI version " +
-                Twine(engine->description->abi) + ", but this attnc has " +
-                Twine(ATTN_ABI_VERSION));
-  SmallString<128> weightsPath(path);
-  sys::path::replace_extension(weightsPath, "weights");
-  attn_error error;
-  bool hasWeights = engine->description->weights_bytes > 0;
-  if (engine->description->functions->open(
-          engine->description, hasWeights ? weightsPath.c_str() : nullptr,
-          nullptr, &engine->model, &error) != ATTN_OK)
-    return fail(error.message);
-  return std::move(engine);
+  library->description = function();
+  if (library->description->abi != ATTN_ABI_VERSION)
+    return fail(path + ": has ABI version " + Twine(library->description->abi) +
+                ", but this attnc has " + Twine(ATTN_ABI_VERSION));
+  return std::move(library);
 }
 
-Engine::~Engine() {
-  if (model)
-    description->functions->close(model);
+Library::~Library() {
   if (handle)
     dlclose(handle);
 }
 
+Expected<std::unique_ptr<Engine>> Engine::open(StringRef path, size_t threads) {
+  std::unique_ptr<Engine> engine(new Engine);
+  auto library = Library::load(path);
+  if (!library)
+    return library.takeError();
+  engine->library = std::move(*library);
+  const attn_program &program = engine->program();
+  SmallString<128> weightsPath(engine->library->path());
+  sys::path::replace_extension(weightsPath, "weights");
+  attn_error error;
+  if (program.functions->open(
+          &program, program.weights_bytes ? weightsPath.c_str() : nullptr,
+          nullptr, &engine->model, &error) != ATTN_OK)
+    return fail(error.message);
+  if (threads > 1) {
+    if (attn_pool_create(threads, &engine->threadPool, &error) != ATTN_OK)
+      return fail(error.message);
+    engine->executor = attn_pool_executor(engine->threadPool);
+  }
+  return std::move(engine);
+}
+
+Engine::~Engine() {
+  attn_pool_destroy(threadPool);
+  if (model)
+    program().functions->close(model);
+}
+
 Expected<std::vector<int64_t>> Engine::dimsOf(const TensorMap &inputs) const {
-  std::vector<int64_t> dims(description->dim_count, -1);
-  for (uint32_t i = 0; i < description->input_count; ++i) {
-    const attn_tensor_info &info = description->inputs[i];
+  std::vector<int64_t> dims(program().dim_count, -1);
+  for (uint32_t i = 0; i < program().input_count; ++i) {
+    const attn_tensor_info &info = program().inputs[i];
     auto it = inputs.find(info.name);
     if (it == inputs.end())
       return fail("input '" + Twine(info.name) + "' is missing");
@@ -98,15 +115,16 @@ Expected<std::vector<int64_t>> Engine::dimsOf(const TensorMap &inputs) const {
         int64_t size = info.shape[d];
         expected += StringRef(comma).str() +
                     (size >= 0 ? std::to_string(size)
-                               : std::string(description->dims[-1 - size].name));
+                               : std::string(program().dims[-1 - size].name));
       }
-      return fail("input '" + Twine(info.name) + "' expects shape " +
-                  expected + "], but got " + describeShape(tensor.shape));
+      return fail("input '" + Twine(info.name) + "' expects shape " + expected +
+                  "], but got " + describeShape(tensor.shape));
     }
   }
   for (const auto &[name, tensor] : inputs)
-    if (none_of(ArrayRef(description->inputs, description->input_count),
-                [&](const attn_tensor_info &info) { return name == info.name; }))
+    if (none_of(
+            ArrayRef(program().inputs, program().input_count),
+            [&](const attn_tensor_info &info) { return name == info.name; }))
       return fail("the model has no input '" + name + "'");
   return dims;
 }
@@ -119,11 +137,21 @@ std::vector<int64_t> Engine::shapeOf(const attn_tensor_info &tensor,
   return shape;
 }
 
+Expected<size_t> Engine::workspaceBytes(ArrayRef<int64_t> dims,
+                                        size_t slots) const {
+  size_t bytes;
+  attn_error error;
+  if (program().functions->workspace_bytes(model, dims.data(), slots, &bytes,
+                                           &error) != ATTN_OK)
+    return fail(error.message);
+  return bytes;
+}
+
 Expected<TensorMap> Engine::run(const TensorMap &inputs) {
   auto dims = dimsOf(inputs);
   if (!dims)
     return dims.takeError();
-  auto bound = BoundRun::create(*this, *dims, executor);
+  auto bound = BoundRun::create(*this, *dims, pool());
   if (!bound)
     return bound.takeError();
   if (Error error = (*bound)->run(inputs))
@@ -142,18 +170,19 @@ BoundRun::create(Engine &engine, ArrayRef<int64_t> dims,
   bound->dims = dims.vec();
   const attn_program &program = engine.program();
   const attn_functions &functions = *program.functions;
-  attn_error error;
-  if (functions.workspace_bytes(engine.model, dims.data(),
-                                executor ? executor->slots : 1, &bound->bytes,
-                                &error) != ATTN_OK)
-    return fail(error.message);
+  auto workspaceBytes =
+      engine.workspaceBytes(dims, executor ? executor->slots : 1);
+  if (!workspaceBytes)
+    return workspaceBytes.takeError();
+  bound->bytes = *workspaceBytes;
   size_t size = (bound->bytes + ATTN_WORKSPACE_ALIGNMENT - 1) /
                 ATTN_WORKSPACE_ALIGNMENT * ATTN_WORKSPACE_ALIGNMENT;
-  bound->workspace.reset(std::aligned_alloc(
-      ATTN_WORKSPACE_ALIGNMENT, std::max<size_t>(size, 64)));
+  bound->workspace.reset(
+      std::aligned_alloc(ATTN_WORKSPACE_ALIGNMENT, std::max<size_t>(size, 64)));
   if (!bound->workspace)
     return fail("cannot allocate " + Twine(bound->bytes) +
                 " bytes of workspace");
+  attn_error error;
   if (functions.prepare(engine.model, executor, bound->workspace.get(),
                         bound->bytes, dims.data(), &bound->object,
                         &error) != ATTN_OK)

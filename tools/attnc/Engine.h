@@ -5,6 +5,7 @@
 #define ATTN_TOOLS_ATTNC_ENGINE_H
 
 #include "attn/abi.h"
+#include "attn/pool.h"
 #include "frontend/weights/Tensor.h"
 #include "llvm/Support/Error.h"
 
@@ -17,6 +18,24 @@ namespace attn::tool {
 
 using TensorMap = std::map<std::string, weights::Tensor>;
 
+/// A compiled shared library in this process, without its weights.
+class Library {
+public:
+  static llvm::Expected<std::unique_ptr<Library>> load(llvm::StringRef path);
+  ~Library();
+
+  const attn_program &program() const { return *description; }
+  /// Absolute.
+  const std::string &path() const { return absolutePath; }
+
+private:
+  Library() = default;
+
+  std::string absolutePath;
+  void *handle = nullptr;
+  const attn_program *description = nullptr;
+};
+
 /// A loaded program with an executor.
 class Engine {
 public:
@@ -26,15 +45,19 @@ public:
                                                       size_t threads);
   ~Engine();
 
-  const attn_program &program() const { return *description; }
-  llvm::StringRef isa() const { return description->functions->isa(model); }
-  size_t threads() const { return executor ? executor->slots : 1; }
-  const attn_executor *pool() const { return executor; }
+  const attn_program &program() const { return library->program(); }
+  llvm::StringRef isa() const { return program().functions->isa(model); }
+  size_t threads() const { return threadPool ? executor.slots : 1; }
+  /// Null for one thread: the caller's.
+  const attn_executor *pool() const { return threadPool ? &executor : nullptr; }
 
   /// The size of every dynamic dimension, from the shapes of inputs; a size
   /// that two inputs contradict, a wrong type, and a missing or superfluous
   /// input are errors.
   llvm::Expected<std::vector<int64_t>> dimsOf(const TensorMap &inputs) const;
+  /// Exact bytes of workspace at these sizes for `slots` slots.
+  llvm::Expected<size_t> workspaceBytes(llvm::ArrayRef<int64_t> dims,
+                                        size_t slots) const;
   /// The shape of a tensor at these sizes.
   std::vector<int64_t> shapeOf(const attn_tensor_info &tensor,
                                llvm::ArrayRef<int64_t> dims) const;
@@ -45,10 +68,10 @@ public:
 private:
   Engine() = default;
 
-  void *handle = nullptr;
-  const attn_program *description = nullptr;
+  std::unique_ptr<Library> library;
   attn_model *model = nullptr;
-  const attn_executor *executor = nullptr;
+  attn_pool *threadPool = nullptr;
+  attn_executor executor{};
 
   friend class BoundRun;
 };

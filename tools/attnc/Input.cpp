@@ -154,7 +154,7 @@ Expected<LoadedModel> loadIr(const ModelRequest &request) {
 }
 
 /// Compares the weights that the IR reads with those there are.
-Error checkModelWeights(LoadedModel &model) {
+Error checkModelWeights(LoadedModel &model, bool needed) {
   std::vector<weights::ExpectedWeight> expected;
   StringSet<> seen;
   model.module->walk([&](WeightOp weight) {
@@ -170,6 +170,8 @@ Error checkModelWeights(LoadedModel &model) {
     for (auto pattern : patterns.getAsRange<mlir::StringAttr>())
       ignored.push_back(pattern.getValue().str());
   if (expected.empty() && model.weights.size() == 0)
+    return Error::success();
+  if (model.weights.origin().empty() && !needed)
     return Error::success();
   if (model.weights.origin().empty())
     return make_error<UsageError>("the model reads " +
@@ -219,7 +221,7 @@ Expected<LoadedModel> attn::tool::loadModel(const ModelRequest &request) {
     Expected<LoadedModel> model = loadIr(request);
     if (!model)
       return model.takeError();
-    if (Error error = checkModelWeights(*model))
+    if (Error error = checkModelWeights(*model, request.needsWeights))
       return std::move(error);
     return model;
   }
@@ -242,7 +244,7 @@ Expected<LoadedModel> attn::tool::loadModel(const ModelRequest &request) {
   model.config = std::move(parts->config);
   model.preprocessor = std::move(parts->preprocessor);
   model.preprocessorPath = std::move(parts->preprocessorPath);
-  if (Error error = checkModelWeights(model))
+  if (Error error = checkModelWeights(model, request.needsWeights))
     return std::move(error);
   return model;
 }

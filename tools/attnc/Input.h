@@ -24,6 +24,7 @@ struct ModelRequest {
   std::string entry;   ///< which model of a description; may be empty
   std::vector<std::pair<std::string, int64_t>> fixedDims;
   std::vector<std::string> without; ///< optional inputs to leave out
+  bool needsWeights = true; ///< whether a description must come with weights
 };
 
 /// The request that --config, --weights, --entry and --without state; `fixDims`

@@ -35,7 +35,7 @@ def version : Flag<["--"], "version">, HelpText<"Show the version">;
 defm config : Value<"config", building, "FILE", "config.json for a .attn description">;
 defm weights : Value<"weights", building, "PATH", "Weights for a .attn description: a .safetensors file or a directory">;
 defm entry : Value<"entry", building, "NAME", "Which model of a description, instead of the one config.json names">;
-defm dim : Value<"dim", building, "NAME=VALUE", "Fix a dynamic dimension when compiling; run, verify and bench: its size">;
+defm dim : Value<"dim", building, "NAME=VALUE", "Fix a dynamic dimension when compiling; verify, bench and inspect: its size">;
 defm without : Value<"without", building, "INPUT", "Leave out an optional input; its default is used">;
 
 // What is generated.
@@ -52,9 +52,11 @@ defm outputs : Value<"outputs", [run], "FILE", "Where to write the outputs: a .s
 defm image : Value<"image", [run], "FILE", "A PNG or JPEG picture to classify; may be given several times">;
 defm top : Value<"top", [run], "N", "How many labels to show for a picture; default 5">;
 defm threads : Value<"threads", running, "N", "Threads; default: one for each core">;
-defm batch : Value<"batch", [verify, bench], "N", "Shorthand for --dim batch=N">;
+defm batch : Value<"batch", [verify, bench, inspect], "N", "Shorthand for --dim batch=N">;
 defm seed : Value<"seed", [verify, bench], "N", "Seed of random inputs">;
 defm repeat : Value<"repeat", [bench], "N", "Timed runs; default: as many as take two seconds">;
 def by_kernel : Flag<["--"], "by-kernel", [bench]>, HelpText<"Time each kernel">;
+// Which kernel of multiply-adds the process that measures loads; attnc calls itself with it.
+def fma_kernel : Separate<["--"], "fma-kernel", [bench]>, Flags<[HelpHidden]>;
 def check : Flag<["--"], "check", [inspect]>, HelpText<"Check the contents of a weights file against its checksums">;
 def json : Flag<["--"], "json", [run, verify, bench, inspect]>, HelpText<"Print for programs">;

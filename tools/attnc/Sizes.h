@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// The sizes at which verify and bench run a model.
+// The sizes at which verify, bench and inspect see a model.
 
 #ifndef ATTN_TOOLS_ATTNC_SIZES_H
 #define ATTN_TOOLS_ATTNC_SIZES_H
@@ -11,14 +11,13 @@ namespace attn::tool {
 
 /// The size of every dynamic dimension: what --dim and --batch say, else
 /// `otherwise` for it, within its bounds. A name that the model does not have
-/// is an error that lists those it has.
+/// is an error that lists those it has, as is a size out of bounds.
 inline llvm::Expected<std::vector<int64_t>>
-chooseSizes(const CommandLine &line, const attn_program &program,
+chooseSizes(const CommandLine &line, llvm::ArrayRef<attn_dim_info> infos,
             llvm::function_ref<int64_t(llvm::StringRef)> otherwise) {
   auto given = line.dims();
   if (!given)
     return given.takeError();
-  llvm::ArrayRef<attn_dim_info> infos(program.dims, program.dim_count);
   std::vector<int64_t> sizes;
   for (const attn_dim_info &info : infos)
     sizes.push_back(std::clamp(otherwise(info.name), info.min, info.max));
@@ -32,6 +31,11 @@ chooseSizes(const CommandLine &line, const attn_program &program,
         continue;
       found = true;
       chosen = size;
+      if (size < info.min || size > info.max)
+        return llvm::make_error<UsageError>(
+            "dimension '" + name + "' expects a size from " +
+            llvm::Twine(info.min) + " to " + llvm::Twine(info.max) +
+            ", but got " + llvm::Twine(size));
     }
     if (!found)
       return llvm::make_error<UsageError>(
@@ -39,6 +43,17 @@ chooseSizes(const CommandLine &line, const attn_program &program,
           (known.empty() ? std::string("none") : known));
   }
   return sizes;
+}
+
+/// The dynamic dimensions of a program.
+inline llvm::ArrayRef<attn_dim_info> dimsOf(const attn_program &program) {
+  return {program.dims, program.dim_count};
+}
+
+/// What bench and inspect take where the user says nothing: one item, of a
+/// length that models of text are usually compared at.
+inline int64_t usualSize(llvm::StringRef dim) {
+  return dim == "batch" ? 1 : 128;
 }
 
 } // namespace attn::tool

@@ -176,7 +176,7 @@ Error attn::tool::verifyCommand(const CommandLine &line) {
   if (!engine)
     return engine.takeError();
   if (inputs.empty()) {
-    auto sizes = chooseSizes(line, (*engine)->program(), [](StringRef name) {
+    auto sizes = chooseSizes(line, dimsOf((*engine)->program()), [](StringRef name) {
       return name == "batch" ? 2 : 24;
     });
     if (!sizes)

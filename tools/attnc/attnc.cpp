@@ -3,6 +3,7 @@
 
 #include "tools/attnc/CommandLine.h"
 #include "tools/attnc/Commands.h"
+#include "tools/attnc/InternalError.h"
 
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/WithColor.h"
@@ -21,6 +22,12 @@ static int report(Error error) {
         code = ExitUsage;
         WithColor::error(errs(), "attnc");
         usage.log(errs());
+        errs() << "\n";
+      },
+      [&](const InternalError &defect) {
+        code = ExitInternal;
+        WithColor::error(errs(), "attnc");
+        defect.log(errs());
         errs() << "\n";
       },
       [&](const ExitStatus &status) { code = status.code(); },
@@ -42,7 +49,8 @@ static Error dispatch(const CommandLine &line) {
   };
   static constexpr Command commands[] = {
       {"compile", compileCommand}, {"run", runCommand},
-      {"verify", verifyCommand},
+      {"verify", verifyCommand},   {"bench", benchCommand},
+      {"inspect", inspectCommand},
   };
   for (const Command &command : commands)
     if (command.name == line.command())
