@@ -35,7 +35,8 @@ static double timed(llvm::function_ref<void()> run) {
   return threadTime() - start;
 }
 
-#define ATTN_TWELVE(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+#define ATTN_TWELVE(X)                                                         \
+  X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
 
 /// Independent multiply-adds in registers: `rounds` times 12 vectors.
 static void multiplyAdds(int lanes, long rounds) {
@@ -44,7 +45,7 @@ static void multiplyAdds(int lanes, long rounds) {
 #define ATTN_MULADD(i) "mulps %%xmm14,%%xmm" #i "\n addps %%xmm15,%%xmm" #i "\n"
 #define ATTN_LOOP(X)                                                           \
   asm volatile(".p2align 6\n1:\n" ATTN_TWELVE(X) "dec %0\n jnz 1b\n"           \
-               : "+r"(rounds)::"xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5",   \
+               : "+r"(rounds)::"xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", \
                  "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "cc")
   if (lanes == 16)
     ATTN_LOOP(ATTN_FMA512);
@@ -57,14 +58,13 @@ static void multiplyAdds(int lanes, long rounds) {
 namespace {
 
 /// Allocates at cache lines.
-template <typename T>
-struct LineAllocator {
+template <typename T> struct LineAllocator {
   using value_type = T;
   LineAllocator() = default;
-  template <typename U>
-  LineAllocator(const LineAllocator<U> &) {}
+  template <typename U> LineAllocator(const LineAllocator<U> &) {}
   T *allocate(size_t n) {
-    return static_cast<T *>(::operator new(n * sizeof(T), std::align_val_t(64)));
+    return static_cast<T *>(
+        ::operator new(n * sizeof(T), std::align_val_t(64)));
   }
   void deallocate(T *p, size_t) { ::operator delete(p, std::align_val_t(64)); }
   bool operator==(const LineAllocator &) const = default;
@@ -92,7 +92,8 @@ struct Bench {
     double start = now();
     auto kernel = CompiledKernel::compile(text, target);
     if (!kernel) {
-      llvm::errs() << name << ": " << llvm::toString(kernel.takeError()) << "\n";
+      llvm::errs() << name << ": " << llvm::toString(kernel.takeError())
+                   << "\n";
       return;
     }
     double compile = now() - start;
@@ -104,8 +105,8 @@ struct Bench {
     double seconds = 1e9, peakSeconds = 1e9;
     for (int i = 0; i < std::max(20, int(50e9 / flops)); ++i) {
       seconds = std::min(seconds, timed([&] { kernel->runSlot(0); }));
-      peakSeconds =
-          std::min(peakSeconds, timed([&] { multiplyAdds(target.lanes, rounds); }));
+      peakSeconds = std::min(
+          peakSeconds, timed([&] { multiplyAdds(target.lanes, rounds); }));
     }
     double gflops = flops / seconds / 1e9;
     double limit = rounds * peakFlops / peakSeconds / 1e9;
@@ -133,7 +134,8 @@ struct Bench {
               {2}
             } : tensor<?x{0}xf32> -> tensor<?x{1}xf32>
         return %y : tensor<?x{1}xf32>
-      })", k, n, extra);
+      })",
+                                     k, n, extra);
     auto x = values(m * k), w = values((n + 15) / 16 * 16 * k), b = values(n);
     Floats y(m * n);
     report(llvm::formatv("linear {0}x{1}x{2} {3}", m, k, n, epilogue).str(),
@@ -171,13 +173,16 @@ struct Bench {
         %ot = linalg.transpose ins(%o : tensor<?x{0}x?x{1}xf32>)
             outs(%oe : tensor<?x?x{0}x{1}xf32>) permutation = [0, 2, 1, 3]
         return %ot : tensor<?x?x{0}x{1}xf32>
-      })", heads, d);
+      })",
+                                     heads, d);
     auto q = values(n * heads * d), k = values(n * heads * d),
          v = values(n * heads * d);
     Floats o(n * heads * d);
     report(llvm::formatv("attention {0} heads {1} x {2}", heads, n, d).str(),
            text, 4.0 * heads * n * n * d,
-           {{q.data(), {1, n}}, {k.data(), {1, n}}, {v.data(), {1, n}},
+           {{q.data(), {1, n}},
+            {k.data(), {1, n}},
+            {v.data(), {1, n}},
             {o.data(), {1, n}}});
   }
 };

@@ -60,8 +60,7 @@ LogicalResult GetParameterOp::verifySymbolUses(SymbolTableCollection &symbols) {
 static bool isLoweredKernel(Operation *symbol) {
   auto function = dyn_cast_or_null<FunctionOpInterface>(symbol);
   return function && function.getNumArguments() > 0 &&
-         llvm::none_of(function.getArgumentTypes(),
-                       llvm::IsaPred<ShapedType>);
+         llvm::none_of(function.getArgumentTypes(), llvm::IsaPred<ShapedType>);
 }
 
 LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {

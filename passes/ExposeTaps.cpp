@@ -63,9 +63,9 @@ struct ExposeTaps : attn::impl::ExposeTapsBase<ExposeTaps> {
   static void expose(func::FuncOp func, func::ReturnOp terminator, Value value,
                      StringAttr tap, ArrayAttr names) {
     Builder builder(func.getContext());
-    auto attributes = builder.getDictionaryAttr(
-        {builder.getNamedAttr(kNameAttr, tap),
-         builder.getNamedAttr(kDimsAttr, names)});
+    auto attributes =
+        builder.getDictionaryAttr({builder.getNamedAttr(kNameAttr, tap),
+                                   builder.getNamedAttr(kDimsAttr, names)});
     if (failed(func.insertResult(func.getNumResults(), value.getType(),
                                  attributes)))
       llvm_unreachable("results of a model function can be added");

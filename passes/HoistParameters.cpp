@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Moves expressions over weights out of the model, to be computed when compiling.
+// Moves expressions over weights out of the model, to be computed when
+// compiling.
 
 #include "dialect/AttnOps.h"
 #include "passes/ModelFunctions.h"

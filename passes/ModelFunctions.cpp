@@ -35,8 +35,7 @@ LogicalResult attn::verifyModelFunction(func::FuncOp function) {
   return success();
 }
 
-FailureOr<SmallVector<func::FuncOp>>
-attn::modelFunctions(ModuleOp module) {
+FailureOr<SmallVector<func::FuncOp>> attn::modelFunctions(ModuleOp module) {
   SmallVector<func::FuncOp> models;
   for (auto function : module.getOps<func::FuncOp>()) {
     if (function.isDeclaration() || function->hasAttr(kKernelAttr))

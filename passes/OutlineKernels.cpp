@@ -207,10 +207,9 @@ private:
     SmallVector<Type> inputTypes;
     for (Value input : group.inputs)
       inputTypes.push_back(input.getType());
-    auto type = builder.getFunctionType(inputTypes,
-                                        group.last->getResultTypes());
-    auto kernel =
-        func::FuncOp::create(group.root->getLoc(), "kernel", type);
+    auto type =
+        builder.getFunctionType(inputTypes, group.last->getResultTypes());
+    auto kernel = func::FuncOp::create(group.root->getLoc(), "kernel", type);
     kernel.setPrivate();
     kernel->setAttr(kKernelAttr, builder.getUnitAttr());
     Block *entry = kernel.addEntryBlock();
@@ -239,8 +238,8 @@ private:
       if (!operand.getType().isIndex() || mapping.contains(operand))
         continue;
       std::optional<DimExpr> value = shapes.valueOf(operand);
-      Value size = value ? sizeFromInputs(*value, op, group, entry, builder)
-                         : Value();
+      Value size =
+          value ? sizeFromInputs(*value, op, group, entry, builder) : Value();
       if (!size)
         return op->emitError("uses a size that is not a dimension of any "
                              "operand of its kernel");
@@ -293,8 +292,7 @@ public:
 
   LogicalResult assign(LaunchOp launch, func::FuncOp kernel) {
     for (OpOperand &use : launch.getInputsMutable()) {
-      auto layout =
-          kernel.getArgAttr(use.getOperandNumber(), kLayoutAttr);
+      auto layout = kernel.getArgAttr(use.getOperandNumber(), kLayoutAttr);
       if (!layout)
         continue;
       auto get = use.get().getDefiningOp<GetParameterOp>();
@@ -376,8 +374,8 @@ private:
         product = arith::ConstantIndexOp::create(builder, loc, coefficient);
       for (unsigned symbol : monomial) {
         Value size = symbolSize(symbol);
-        product = product ? arith::MulIOp::create(builder, loc, product, size)
-                          : size;
+        product =
+            product ? arith::MulIOp::create(builder, loc, product, size) : size;
       }
       sum = sum ? arith::AddIOp::create(builder, loc, sum, product) : product;
     }
@@ -469,10 +467,10 @@ struct OutlineKernels : attn::impl::OutlineKernelsBase<OutlineKernels> {
                                SymbolicShapes &shapes,
                                LayoutAssigner &layouts) {
     OpBuilder builder(group.last);
-    auto launch = LaunchOp::create(
-        builder, placesOf(group), group.last->getResultTypes(),
-        FlatSymbolRefAttr::get(kernel.getSymNameAttr()),
-        group.inputs.getArrayRef());
+    auto launch =
+        LaunchOp::create(builder, placesOf(group), group.last->getResultTypes(),
+                         FlatSymbolRefAttr::get(kernel.getSymNameAttr()),
+                         group.inputs.getArrayRef());
     for (auto [old, output] :
          llvm::zip_equal(group.last->getResults(), launch.getOutputs()))
       shapes.copyShape(old, output);

@@ -47,8 +47,9 @@ private:
       return kernel;
     OpBuilder builder(type.getContext());
     Location loc = symbols.getOp()->getLoc();
-    kernel = func::FuncOp::create(loc, "copy_" + std::to_string(kernels.size() - 1),
-                                  builder.getFunctionType(type, type));
+    kernel =
+        func::FuncOp::create(loc, "copy_" + std::to_string(kernels.size() - 1),
+                             builder.getFunctionType(type, type));
     kernel.setPrivate();
     kernel->setAttr(kKernelAttr, builder.getUnitAttr());
     Block *entry = kernel.addEntryBlock();
@@ -89,9 +90,7 @@ struct Interval {
 /// When the memory of each launch result holds something still needed.
 class Lifetimes {
 public:
-  explicit Lifetimes(func::FuncOp func) {
-    number(func.getBody().front());
-  }
+  explicit Lifetimes(func::FuncOp func) { number(func.getBody().front()); }
 
   SmallVector<Interval> of(Value result) const {
     Operation *launch = result.getDefiningOp();
@@ -112,8 +111,8 @@ public:
       } else if (auto loop = dyn_cast<scf::ForOp>(user)) {
         // The first iteration reads the initial value where it lies.
         BlockArgument argument = loop.getTiedLoopRegionIterArg(&use);
-        last = std::max(last, lastRead(argument, positionOf(loop),
-                                       loop.getBody()));
+        last = std::max(last,
+                        lastRead(argument, positionOf(loop), loop.getBody()));
       } else if (isa<scf::YieldOp>(user)) {
         last = std::max(last, ends.lookup(user->getParentOp()));
       } else {
@@ -151,8 +150,8 @@ private:
       auto loop = cast<scf::ForOp>(user->getParentOp());
       unsigned number = use.getOperandNumber();
       int64_t begin = positionOf(loop), end = ends.lookup(loop);
-      intervals.push_back({begin, lastRead(loop.getRegionIterArg(number),
-                                           begin, loop.getBody())});
+      intervals.push_back({begin, lastRead(loop.getRegionIterArg(number), begin,
+                                           loop.getBody())});
       intervals.push_back(
           {end, lastRead(loop.getResult(number), end, loop->getBlock())});
     }
@@ -304,17 +303,19 @@ private:
       if (auto loop = dyn_cast<scf::ForOp>(op)) {
         std::optional<APInt> count = loop.getStaticTripCount();
         if (count && count->isStrictlyPositive() &&
-            llvm::all_of(loop.getResultTypes(), llvm::IsaPred<RankedTensorType>))
+            llvm::all_of(loop.getResultTypes(),
+                         llvm::IsaPred<RankedTensorType>))
           return WalkResult::advance();
         return loop.emitError("expects a constant number of layers, at least "
                               "one, that carry tensors");
       }
       bool isKnown =
-          op == func || isa<LaunchOp, GetParameterOp, func::ReturnOp,
-                            scf::YieldOp>(op) || isView(op);
-      if (isKnown || (isPure(op) && op->getNumRegions() == 0 &&
-                      llvm::none_of(op->getResultTypes(),
-                                    llvm::IsaPred<TensorType>)))
+          op == func ||
+          isa<LaunchOp, GetParameterOp, func::ReturnOp, scf::YieldOp>(op) ||
+          isView(op);
+      if (isKnown ||
+          (isPure(op) && op->getNumRegions() == 0 &&
+           llvm::none_of(op->getResultTypes(), llvm::IsaPred<TensorType>)))
         return WalkResult::advance();
       return op->emitError("is not part of a kernel; run "
                            "attn-outline-kernels");
@@ -368,9 +369,8 @@ private:
     Builder builder(context);
     SmallVector<Attribute> bytes;
     for (const Buffer &buffer : buffers)
-      bytes.push_back(AffineMapAttr::get(
-          AffineMap::get(0, shapes.symbols().size(),
-                         buffer.bytes.toAffine(context))));
+      bytes.push_back(AffineMapAttr::get(AffineMap::get(
+          0, shapes.symbols().size(), buffer.bytes.toAffine(context))));
     func->setAttr(kBufferBytesAttr, builder.getArrayAttr(bytes));
     SmallVector<StringRef> names(shapes.symbols().begin(),
                                  shapes.symbols().end());

@@ -90,8 +90,7 @@ struct Layers {
 /// Checks that the steps of a candidate are layers, filling `carried`.
 class LayerMatcher {
 public:
-  LayerMatcher(const Steps &steps, const SymbolicShapes &shapes,
-               Layers &layers)
+  LayerMatcher(const Steps &steps, const SymbolicShapes &shapes, Layers &layers)
       : steps(steps), shapes(shapes), layers(layers) {}
 
   bool match() {
@@ -127,8 +126,8 @@ private:
       return initialSource == *expected;
     if (initialSource.kind != Source::Outside || !isBeforeLayers(initial))
       return false;
-    auto [it, isNew] = layers.carried.insert(
-        {{expected->step, expected->result}, initial});
+    auto [it, isNew] =
+        layers.carried.insert({{expected->step, expected->result}, initial});
     return isNew || it->second == initial;
   }
 
@@ -140,8 +139,8 @@ private:
 
   bool matchParameters(size_t step, unsigned operand) {
     for (size_t layer = 0; layer < layers.count; ++layer) {
-      auto get = at(layer, step)->getOperand(operand)
-                     .getDefiningOp<GetParameterOp>();
+      auto get =
+          at(layer, step)->getOperand(operand).getDefiningOp<GetParameterOp>();
       if (!get || get.getIndex())
         return false;
     }
@@ -155,8 +154,8 @@ private:
     size_t step = 0;
     unsigned result = 0;
     bool operator==(const Source &other) const {
-      return kind == other.kind && value == other.value &&
-             step == other.step && result == other.result;
+      return kind == other.kind && value == other.value && step == other.step &&
+             result == other.result;
     }
   };
 
@@ -164,11 +163,15 @@ private:
     std::optional<size_t> position = steps.positionOf(value);
     size_t begin = layers.start + layer * layers.period;
     if (position && *position >= begin && *position < begin + layers.period)
-      return {Source::SameLayer, {}, *position - begin,
+      return {Source::SameLayer,
+              {},
+              *position - begin,
               cast<OpResult>(value).getResultNumber()};
     if (position && *position >= layers.start && *position < begin &&
         *position + layers.period >= begin)
-      return {Source::PreviousLayer, {}, *position + layers.period - begin,
+      return {Source::PreviousLayer,
+              {},
+              *position + layers.period - begin,
               cast<OpResult>(value).getResultNumber()};
     return {Source::Outside, value};
   }
@@ -255,8 +258,7 @@ public:
       stepAt(layers.count - 1, key.first.first)
           ->getResult(key.first.second)
           .replaceUsesWithIf(result, [&](OpOperand &use) {
-            std::optional<size_t> position =
-                steps.positionOf(use.getOwner());
+            std::optional<size_t> position = steps.positionOf(use.getOwner());
             return !position || *position >= layers.end();
           });
     for (size_t i = layers.end(); i-- > layers.start;)

@@ -246,9 +246,8 @@ LogicalResult SymbolicShapes::visit(Operation *op) {
 /// Tensors carried by a loop over layers keep their shape.
 LogicalResult SymbolicShapes::visitLoop(Operation *op) {
   auto loop = cast<scf::ForOp>(op);
-  for (auto [init, argument, result] :
-       llvm::zip_equal(loop.getInitArgs(), loop.getRegionIterArgs(),
-                       loop.getResults())) {
+  for (auto [init, argument, result] : llvm::zip_equal(
+           loop.getInitArgs(), loop.getRegionIterArgs(), loop.getResults())) {
     copyShape(init, argument);
     copyShape(init, result);
   }

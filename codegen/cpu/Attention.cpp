@@ -44,8 +44,8 @@ struct ScratchLayout {
     scoreWidth =
         b.add(b.min(b.mul(panels, kPanelWidth), b.idx(kChunk)), kRowGap);
     keyPanels = b.add(b.mul(scoreWidth, rows * kFloat), scores);
-    bytes = b.add(keyPanels,
-                  b.mul(panels, form.headWidth * kPanelWidth * kFloat));
+    bytes =
+        b.add(keyPanels, b.mul(panels, form.headWidth * kPanelWidth * kFloat));
   }
   int64_t rows, queryWidth, valueWidth;
   int64_t output, sums, references, finite, scores;
@@ -120,11 +120,12 @@ void AttentionKernel::allocate() {
   sums = fixed(layout.sums, {layout.rows, kPanelWidth});
   references = fixed(layout.references, {layout.rows});
   finite = fixed(layout.finite, {1});
-  scores = b.scratch(b.idx(layout.scores), MemRefType::get({layout.rows, any}, f32),
-                     layout.scoreWidth);
-  keyPanels = b.scratch(layout.keyPanels,
-                        MemRefType::get({any, form.headWidth, kPanelWidth}, f32),
-                        layout.panels);
+  scores =
+      b.scratch(b.idx(layout.scores), MemRefType::get({layout.rows, any}, f32),
+                layout.scoreWidth);
+  keyPanels = b.scratch(
+      layout.keyPanels,
+      MemRefType::get({any, form.headWidth, kPanelWidth}, f32), layout.panels);
 }
 
 //===----------------------------------------------------------------------===//
@@ -163,7 +164,8 @@ void AttentionKernel::checkValues(Value batch, Value keyHead) {
       [&](Value key, ValueRange outer) -> SmallVector<Value> {
         return b.forLanes(
             b.idx(form.valueWidth), outer,
-            [&](Value column, Value mask, ValueRange inner) -> SmallVector<Value> {
+            [&](Value column, Value mask,
+                ValueRange inner) -> SmallVector<Value> {
               Value v = b.load(form.value, {batch, keyHead, key, column}, mask);
               return {b.fma(v, zero, inner.front())};
             });
@@ -246,9 +248,14 @@ Value AttentionKernel::inlined(Region &region, ArrayRef<Value> arguments,
 Value AttentionKernel::score(const RowsOfHead &rows, const Chunk &chunk,
                              Value row, Value column, Value mask, Value dot) {
   Value none = b.splat(-std::numeric_limits<double>::infinity());
-  SmallVector<Value> arguments = {
-      {}, {}, rows.batch, rows.head, b.add(rows.first, row),
-      b.laneIndices(b.add(chunk.first, column)), m, n};
+  SmallVector<Value> arguments = {{},
+                                  {},
+                                  rows.batch,
+                                  rows.head,
+                                  b.add(rows.first, row),
+                                  b.laneIndices(b.add(chunk.first, column)),
+                                  m,
+                                  n};
   llvm::append_range(arguments, form.captures);
   if (!form.scale) {
     Value natural = inlined(form.op.getScore(), arguments, mask, dot);
@@ -257,9 +264,11 @@ Value AttentionKernel::score(const RowsOfHead &rows, const Chunk &chunk,
     // A finite fill stays finite, so that rows of nothing else stay uniform.
     Value lowest = b.splat(-std::numeric_limits<float>::max());
     Value scaled = arith::MulFOp::create(b, natural, b.splat(kLog2E));
-    Value lower = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, lowest, scaled);
+    Value lower =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, lowest, scaled);
     scaled = arith::SelectOp::create(b, lower, lowest, scaled);
-    Value isNone = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, natural, none);
+    Value isNone =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, natural, none);
     dot = arith::SelectOp::create(b, isNone, none, scaled);
   }
   if (form.keep)
@@ -294,7 +303,8 @@ Value AttentionKernel::maximum(const RowsOfHead &rows, const Chunk &chunk,
   Value vector = most.front();
   for (int64_t half = kPanelWidth / 2; half >= 1; half /= 2) {
     SmallVector<int64_t> low = llvm::to_vector(llvm::seq<int64_t>(0, half));
-    SmallVector<int64_t> high = llvm::to_vector(llvm::seq<int64_t>(half, 2 * half));
+    SmallVector<int64_t> high =
+        llvm::to_vector(llvm::seq<int64_t>(half, 2 * half));
     vector = larger(b, vector::ShuffleOp::create(b, vector, vector, low),
                     vector::ShuffleOp::create(b, vector, vector, high));
   }
@@ -304,9 +314,9 @@ Value AttentionKernel::maximum(const RowsOfHead &rows, const Chunk &chunk,
 /// 2^x for x <= 0, exactly 0 from -127 down; relative error 2.1e-7 (minimax,
 /// fitted by Remez). NaN stays NaN.
 static Value exp2OfNegative(TileBuilder &b, Value x) {
-  static constexpr double kCoefficients[] = {
-      1.000000072,   0.6931469671,   0.2402211971,
-      0.05550713243, 0.009675541724, 0.001327647987};
+  static constexpr double kCoefficients[] = {1.000000072,    0.6931469671,
+                                             0.2402211971,   0.05550713243,
+                                             0.009675541724, 0.001327647987};
   x = larger(b, b.splat(-127.0), x);
   // Adding 1.5 * 2^23 rounds to an integer and leaves it, biased as an
   // exponent, in the low bits.
@@ -329,7 +339,8 @@ static Value exp2OfNegative(TileBuilder &b, Value x) {
 /// Brings a row's sums to a larger reference: by an exact power of two.
 void AttentionKernel::rescale(Value row, Value reference) {
   Value old = b.loadScalar(references, row);
-  Value grows = arith::CmpFOp::create(b, arith::CmpFPredicate::ULT, old, reference);
+  Value grows =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::ULT, old, reference);
   b.ifThen(grows, [&] {
     Value change = arith::SubFOp::create(b, old, reference);
     Value factor = b.splat(math::Exp2Op::create(b, change));
@@ -367,7 +378,8 @@ void AttentionKernel::softmaxRow(const RowsOfHead &rows, const Chunk &chunk,
   // Where nothing is kept any finite reference gives weights of 0.
   Value reference = b.loadScalar(references, row);
   Value none = b.f32(-std::numeric_limits<double>::infinity());
-  Value isNone = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, reference, none);
+  Value isNone =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, reference, none);
   exponentials(chunk, row,
                arith::SelectOp::create(b, isNone, b.f32(0.0), reference));
 }
@@ -420,7 +432,8 @@ void AttentionKernel::emitValues(const RowsOfHead &rows, const RowTiles &tiles,
     forValuePanels(
         [&](Value column, int panels, Value mask) {
           tiles.emit(b, [&](Value row, int height) {
-            emitValueTile(rows, chunk, row, height, column, panels, mask, false);
+            emitValueTile(rows, chunk, row, height, column, panels, mask,
+                          false);
           });
         },
         b.target.attention.panels);
@@ -448,9 +461,11 @@ void AttentionKernel::emitValues(const RowsOfHead &rows, const RowTiles &tiles,
 void AttentionKernel::finish(const RowsOfHead &rows) {
   b.forRange(rows.count, [&](Value row) {
     Value sum = b.reduce(b.load(sums, {row, b.idx(0)}), Reduction::Sum);
-    Value empty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, sum, b.f32(0.0));
+    Value empty =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, sum, b.f32(0.0));
     Value inverse = arith::DivFOp::create(b, b.f32(1.0), sum);
-    Value factor = b.splat(arith::SelectOp::create(b, empty, b.f32(0.0), inverse));
+    Value factor =
+        b.splat(arith::SelectOp::create(b, empty, b.f32(0.0), inverse));
     Value to = b.add(rows.first, row);
     b.forLanes(b.idx(form.valueWidth), [&](Value column, Value mask) {
       Value x = b.load(outputs, {row, column});

@@ -96,8 +96,9 @@ static LogicalResult declineForms(AttentionOp op) {
   if (op.getLogsumexp())
     return decline("attention that returns its log-sum-exp");
   if (!usesOnlyDot(op))
-    return decline("attention whose score uses query and key vectors other than "
-                   "through attn.dot of both");
+    return decline(
+        "attention whose score uses query and key vectors other than "
+        "through attn.dot of both");
   return success();
 }
 
@@ -123,7 +124,8 @@ FailureOr<AttentionForm> attn::cpu::readAttention(TileBuilder &b,
   auto key = cast<RankedTensorType>(op.getKeys().front().getType());
   auto query = cast<RankedTensorType>(op.getQueries().front().getType());
   form.headWidth = key.getDimSize(3);
-  form.valueWidth = cast<RankedTensorType>(op.getValue().getType()).getDimSize(3);
+  form.valueWidth =
+      cast<RankedTensorType>(op.getValue().getType()).getDimSize(3);
   if (ShapedType::isDynamic(form.valueWidth))
     return op.emitError("expects the width of 'value' to be static");
   form.headsPerKeyHead = query.getDimSize(1) / key.getDimSize(1);

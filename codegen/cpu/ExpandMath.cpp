@@ -28,8 +28,7 @@ struct FloatBuilder : ImplicitLocOpBuilder {
     auto vector = dyn_cast<VectorType>(type);
     return vector ? Type(vector.clone(i32)) : i32;
   }
-  template <typename T>
-  Value splat(Type ofType, T value) {
+  template <typename T> Value splat(Type ofType, T value) {
     if (auto vector = dyn_cast<VectorType>(ofType))
       return arith::ConstantOp::create(
           *this, DenseElementsAttr::get(vector, ArrayRef<T>(value)));
@@ -40,7 +39,9 @@ struct FloatBuilder : ImplicitLocOpBuilder {
       attribute = getI32IntegerAttr(value);
     return arith::ConstantOp::create(*this, attribute);
   }
-  Value constant(double value) { return splat(type, static_cast<float>(value)); }
+  Value constant(double value) {
+    return splat(type, static_cast<float>(value));
+  }
   Value add(Value a, Value b) { return arith::AddFOp::create(*this, a, b); }
   Value sub(Value a, Value b) { return arith::SubFOp::create(*this, a, b); }
   Value mul(Value a, Value b) { return arith::MulFOp::create(*this, a, b); }
@@ -70,9 +71,9 @@ struct FloatBuilder : ImplicitLocOpBuilder {
   }
 
   /// 2^n 2^fraction, for n the integer that adding `kMagic` leaves in the low
-  /// bits of `shifted`. The power is made one too small and the polynomial twice
-  /// too large, so that all of [2^-125, 2^128) is reached; beyond lie 0 and
-  /// infinity. |fraction| <= 1/2; error 8e-8 (minimax, fitted by Remez).
+  /// bits of `shifted`. The power is made one too small and the polynomial
+  /// twice too large, so that all of [2^-125, 2^128) is reached; beyond lie 0
+  /// and infinity. |fraction| <= 1/2; error 8e-8 (minimax, fitted by Remez).
   static constexpr double kMagic = 12582912.0 + 126.0;
   Value scaledExp2(Value shifted, Value fraction) {
     Value p = polynomial(fraction, {2.0, 2 * 0.6931472057, 2 * 0.2402264689,
@@ -105,9 +106,9 @@ struct FloatBuilder : ImplicitLocOpBuilder {
   /// the second term is 0 in f32.
   Value gelu(Value x) {
     Value size = atMost(constant(14), abs(x));
-    Value q = polynomial(size, {-1.000037633, -1.150787767, -0.4599926521,
-                                -0.05182716168, 0.00708445818,
-                                -0.0004732935575});
+    Value q =
+        polynomial(size, {-1.000037633, -1.150787767, -0.4599926521,
+                          -0.05182716168, 0.00708445818, -0.0004732935575});
     Value tail = mul(size, exp2(q));
     return sub(atLeast(constant(0), x), tail);
   }
@@ -145,7 +146,8 @@ struct FloatBuilder : ImplicitLocOpBuilder {
 template <typename Op, Value (FloatBuilder::*build)(Value)>
 struct ExpandUnary : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
-  LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(Op op,
+                                PatternRewriter &rewriter) const override {
     if (!getElementTypeOrSelf(op.getType()).isF32())
       return rewriter.notifyMatchFailure(op, "not f32");
     FloatBuilder b(op.getLoc(), rewriter, op.getType());
@@ -191,19 +193,19 @@ static bool isRounding(Operation *op) {
 
 LogicalResult attn::cpu::expandMath(Operation *root, const TargetSpec &target) {
   RewritePatternSet patterns(root->getContext());
-  patterns.add<ExpandGelu, ExpandFma,
-               ExpandUnary<math::ExpOp, &FloatBuilder::exp>,
-               ExpandUnary<math::Exp2Op, &FloatBuilder::exp2>>(
-      root->getContext(), /*benefit=*/10);
+  patterns
+      .add<ExpandGelu, ExpandFma, ExpandUnary<math::ExpOp, &FloatBuilder::exp>,
+           ExpandUnary<math::Exp2Op, &FloatBuilder::exp2>>(root->getContext(),
+                                                           /*benefit=*/10);
   if (!target.nativeRounding)
     patterns.add<ExpandUnary<math::RoundEvenOp, &FloatBuilder::roundEven>,
                  ExpandUnary<math::FloorOp, &FloatBuilder::floor>,
                  ExpandUnary<math::CeilOp, &FloatBuilder::ceil>,
                  ExpandUnary<math::TruncOp, &FloatBuilder::trunc>>(
         root->getContext(), /*benefit=*/10);
-  math::populateExpansionPatterns(
-      patterns, {"acosh", "asinh", "atanh", "clampf", "cosh", "fpowi", "powf",
-                 "round", "rsqrt", "sinh", "tan"});
+  math::populateExpansionPatterns(patterns, {"acosh", "asinh", "atanh",
+                                             "clampf", "cosh", "fpowi", "powf",
+                                             "round", "rsqrt", "sinh", "tan"});
   populateMathPolynomialApproximationPatterns(patterns, [](StringRef name) {
     return name != math::ExpOp::getOperationName() &&
            name != math::CbrtOp::getOperationName();
@@ -213,8 +215,7 @@ LogicalResult attn::cpu::expandMath(Operation *root, const TargetSpec &target) {
 
   WalkResult walk = root->walk([&](Operation *op) {
     bool known = !isa<math::MathDialect>(op->getDialect()) ||
-                 isInstruction(op) ||
-                 (target.nativeRounding && isRounding(op));
+                 isInstruction(op) || (target.nativeRounding && isRounding(op));
     if (known)
       return WalkResult::advance();
     op->emitError("'") << op->getName() << "' has no form without libm on "

@@ -22,8 +22,8 @@ static Value extract(TileBuilder &b, tensor::ExtractOp op, IRMapping &mapping,
     indices.push_back(mapping.lookup(index));
   if (llvm::none_of(indices, onLanes))
     return b.loadScalar(buffer, indices);
-  Value base = onLanes(indices.back()) ? TileBuilder::laneBase(indices.back())
-                                       : Value();
+  Value base =
+      onLanes(indices.back()) ? TileBuilder::laneBase(indices.back()) : Value();
   if (!base || llvm::any_of(ArrayRef(indices).drop_back(), onLanes))
     return b.gather(buffer, indices, mask);
   indices.back() = base;

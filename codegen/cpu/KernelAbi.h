@@ -13,8 +13,8 @@ namespace attn::cpu {
 /// A kernel @k becomes the task `void k(void *block, int64_t slot)` and
 /// `int64_t k_scratch(void *block)`, the bytes of scratch that one slot needs.
 /// The block holds: the number of slots; the scratch of all slots (64-byte
-/// aligned, slot s owns the bytes from s * scratch bytes); the scratch bytes of a
-/// slot; then for each argument and after them each result of the kernel its
+/// aligned, slot s owns the bytes from s * scratch bytes); the scratch bytes of
+/// a slot; then for each argument and after them each result of the kernel its
 /// data pointer and its dynamic dimensions. Only dimensions are read by
 /// k_scratch.
 inline constexpr int64_t kWordBytes = 8;

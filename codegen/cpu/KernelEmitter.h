@@ -14,16 +14,15 @@ struct KernelEmitter {
   /// The operation that makes a kernel of this kind, or null if it is another.
   mlir::Operation *(*match)(mlir::func::FuncOp kernel);
   /// Bytes of scratch that one slot needs, from the sizes of the operands; null
-  /// where the kernel needs none. `b` fills the scratch function: no slot there.
-  /// Returns null after an error.
+  /// where the kernel needs none. `b` fills the scratch function: no slot
+  /// there. Returns null after an error.
   Value (*scratchBytes)(TileBuilder &b, mlir::Operation *op);
   /// Builds the work of `b.slot()`. Emits an error where it fails.
   mlir::LogicalResult (*emit)(TileBuilder &b, mlir::Operation *op);
 };
 
 /// The first operation of type Op in the kernel's body, or null.
-template <typename Op>
-mlir::Operation *matchOp(mlir::func::FuncOp kernel) {
+template <typename Op> mlir::Operation *matchOp(mlir::func::FuncOp kernel) {
   auto ops = kernel.getBody().front().getOps<Op>();
   return ops.empty() ? nullptr : (*ops.begin()).getOperation();
 }

@@ -91,17 +91,17 @@ Product::Product(TileBuilder &b, LinearOp op, unsigned index, Value scratch)
 // The product
 //===----------------------------------------------------------------------===//
 
-/// Fetches lines of the next group's panels: kSpread tiles share a panel, so that
-/// memory is asked for evenly. Later tiles touch the current panel instead, which
-/// is cheaper than a branch.
+/// Fetches lines of the next group's panels: kSpread tiles share a panel, so
+/// that memory is asked for evenly. Later tiles touch the current panel
+/// instead, which is cheaper than a branch.
 void Product::prefetch(const RowBlock &block, const Tile &tile, Value k) {
   constexpr int64_t kSpread = 4;
   Value number = b.div(b.sub(tile.row, block.first), tile.rows);
   Value active = b.less(number, b.idx(kSpread * tile.panels));
   Value last = b.idx(cast<MemRefType>(weight.getType()).getDimSize(0) - 1);
   Value next = b.add(b.add(tile.panel, tile.panels), b.div(number, kSpread));
-  Value panel = b.createOrFold<arith::SelectOp>(active, b.min(next, last),
-                                                tile.panel);
+  Value panel =
+      b.createOrFold<arith::SelectOp>(active, b.min(next, last), tile.panel);
   Value part = b.mul(b.rem(number, kSpread), this->k / kSpread);
   memref::PrefetchOp::create(
       b, weight, ValueRange{panel, b.add(part, b.div(k, kSpread)), b.idx(0)},
@@ -185,7 +185,8 @@ Value Product::epilogue(Value accumulator, Value row, Value column,
 
 void Product::finish(Value accumulator, Value row, Value panel, Value mask) {
   Value column = b.mul(panel, kPanelWidth);
-  b.store(epilogue(accumulator, row, column, mask), output, {row, column}, mask);
+  b.store(epilogue(accumulator, row, column, mask), output, {row, column},
+          mask);
 }
 
 void Product::finishInRegisters(const Tile &tile,
@@ -239,7 +240,8 @@ void Product::emit(const RowBlock &block, Value first, Value last) {
                                      b.less(first, b.idx(full + 1)));
   b.ifThen(mine, [&] {
     int64_t lanes = rest % kPanelWidth;
-    emitGroup(block, b.idx(full * panels), (rest + kPanelWidth - 1) / kPanelWidth,
+    emitGroup(block, b.idx(full * panels),
+              (rest + kPanelWidth - 1) / kPanelWidth,
               lanes ? b.laneMask(b.idx(lanes)) : Value());
   });
 }
@@ -266,9 +268,10 @@ static int64_t tileScratchBytes(LinearOp op, const TargetSpec &target) {
              : 0;
 }
 
-/// The number of row blocks: enough to fit L2, and to give every slot about four
-/// tasks where a block has few groups.
-static Value blockCount(TileBuilder &b, LinearOp op, Value rows, int64_t groups) {
+/// The number of row blocks: enough to fit L2, and to give every slot about
+/// four tasks where a block has few groups.
+static Value blockCount(TileBuilder &b, LinearOp op, Value rows,
+                        int64_t groups) {
   Value forCache = b.ceilDiv(rows, largestBlock(op, b.target));
   Value forSlots = b.ceilDiv(b.mul(b.slots(), 4), std::max<int64_t>(groups, 1));
   Value most = b.ceilDiv(rows, b.target.linear.rows);
@@ -283,12 +286,13 @@ static FailureOr<NormRow> readPrologue(TileBuilder &b, LinearOp op) {
   Block &body = op.getPrologue().front();
   auto captured = [&](Value value) -> Value {
     auto argument = dyn_cast_or_null<BlockArgument>(value);
-    return argument ? b.memory(
-                          op.getPrologueCaptures()[argument.getArgNumber() - 1])
-                    : Value();
+    return argument
+               ? b.memory(op.getPrologueCaptures()[argument.getArgNumber() - 1])
+               : Value();
   };
   NormRow norm;
-  norm.width = cast<RankedTensorType>(op.getInput().getType()).getShape().back();
+  norm.width =
+      cast<RankedTensorType>(op.getInput().getType()).getShape().back();
   Operation *value = body.getTerminator()->getOperand(0).getDefiningOp();
   if (auto layer = dyn_cast_or_null<LayerNormOp>(value);
       layer && layer.getInput() == body.getArgument(0)) {
@@ -310,11 +314,13 @@ static FailureOr<NormRow> readPrologue(TileBuilder &b, LinearOp op) {
 }
 
 /// Writes the normed rows of a block to this slot's scratch.
-static LogicalResult emitPrologue(TileBuilder &b, LinearOp op, RowBlock &block) {
+static LogicalResult emitPrologue(TileBuilder &b, LinearOp op,
+                                  RowBlock &block) {
   FailureOr<NormRow> norm = readPrologue(b, op);
   if (failed(norm))
     return failure();
-  auto type = MemRefType::get({ShapedType::kDynamic, norm->width}, b.getF32Type());
+  auto type =
+      MemRefType::get({ShapedType::kDynamic, norm->width}, b.getF32Type());
   Value offset = b.idx(tileScratchBytes(op, b.target));
   Value rows = b.scratch(offset, type, block.count);
   b.forRange(block.count, [&](Value row) {
@@ -359,26 +365,29 @@ static LogicalResult emitLinear(TileBuilder &b, Operation *operation) {
   Value blocks = blockCount(b, op, rows, groups);
   auto [first, last] = b.share(b.mul(blocks, groups));
   bool failedOnce = false;
-  b.forRange(b.div(first, groups), b.ceilDiv(last, groups), b.idx(1), [&](Value i) {
-    Value start = b.div(b.mul(rows, i), blocks);
-    Value count = b.sub(b.div(b.mul(rows, b.add(i, 1)), blocks), start);
-    RowTiles tiles(b, start, count, tile.rows);
-    RowBlock block{start, count, input, start, &tiles};
-    if (!op.getPrologue().empty())
-      failedOnce |= failed(emitPrologue(b, op, block));
-    int64_t base = 0; // of this weight's groups among those of the block
-    for (Product &product : products) {
-      // The slot's run of tasks, seen from this weight: below 0 counts as 0.
-      Value origin = b.add(b.mul(i, groups), base);
-      Value end = b.idx(product.groups());
-      product.emit(block, b.sub(b.max(first, origin), origin),
-                   b.min(b.sub(b.max(last, origin), origin), end));
-      failedOnce |= product.failed;
-      base += product.groups();
-    }
-  });
+  b.forRange(
+      b.div(first, groups), b.ceilDiv(last, groups), b.idx(1), [&](Value i) {
+        Value start = b.div(b.mul(rows, i), blocks);
+        Value count = b.sub(b.div(b.mul(rows, b.add(i, 1)), blocks), start);
+        RowTiles tiles(b, start, count, tile.rows);
+        RowBlock block{start, count, input, start, &tiles};
+        if (!op.getPrologue().empty())
+          failedOnce |= failed(emitPrologue(b, op, block));
+        int64_t base = 0; // of this weight's groups among those of the block
+        for (Product &product : products) {
+          // The slot's run of tasks, seen from this weight: below 0 counts as
+          // 0.
+          Value origin = b.add(b.mul(i, groups), base);
+          Value end = b.idx(product.groups());
+          product.emit(block, b.sub(b.max(first, origin), origin),
+                       b.min(b.sub(b.max(last, origin), origin), end));
+          failedOnce |= product.failed;
+          base += product.groups();
+        }
+      });
   return failure(failedOnce);
 }
 
-const KernelEmitter attn::cpu::linearEmitter = {
-    .match = matchOp<LinearOp>, .scratchBytes = linearScratch, .emit = emitLinear};
+const KernelEmitter attn::cpu::linearEmitter = {.match = matchOp<LinearOp>,
+                                                .scratchBytes = linearScratch,
+                                                .emit = emitLinear};

@@ -51,14 +51,15 @@ struct BlockReader {
   /// A dense buffer at `pointer`; `sizes` are those of dynamic dimensions.
   Value buffer(Value pointer, MemRefType type, ArrayRef<Value> sizes) {
     LLVMTypeConverter converter(b.getContext());
-    auto descriptor = MemRefDescriptor::poison(b, loc, converter.convertType(type));
+    auto descriptor =
+        MemRefDescriptor::poison(b, loc, converter.convertType(type));
     descriptor.setAllocatedPtr(b, loc, pointer);
     descriptor.setAlignedPtr(b, loc, pointer);
     descriptor.setConstantOffset(b, loc, 0);
     Value stride = constant(1);
     for (int64_t d = type.getRank() - 1, next = sizes.size(); d >= 0; --d) {
-      Value size = type.isDynamicDim(d) ? sizes[--next]
-                                        : constant(type.getDimSize(d));
+      Value size =
+          type.isDynamicDim(d) ? sizes[--next] : constant(type.getDimSize(d));
       descriptor.setSize(b, loc, d, size);
       descriptor.setStride(b, loc, d, stride);
       if (d > 0)
@@ -81,7 +82,8 @@ struct LowerOperand : OpRewritePattern<OperandOp> {
     SmallVector<Value> sizes;
     for (int64_t d = 0; d < int64_t(type.getNumDynamicDims()); ++d)
       sizes.push_back(read.integer(op.getWord() + 1 + d));
-    rewriter.replaceOp(op, read.buffer(read.pointer(op.getWord()), type, sizes));
+    rewriter.replaceOp(op,
+                       read.buffer(read.pointer(op.getWord()), type, sizes));
     return success();
   }
 };
@@ -177,9 +179,9 @@ static void setTargetAttributes(LLVM::LLVMFuncOp function,
       LLVM::TargetFeaturesAttr::get(context, target.features));
   auto width = StringAttr::get(context, Twine(target.lanes * 32));
   auto key = StringAttr::get(context, "prefer-vector-width");
-  function.setPassthroughAttr(ArrayAttr::get(
-      context, {ArrayAttr::get(context, {key, width}),
-                StringAttr::get(context, "nounwind")}));
+  function.setPassthroughAttr(
+      ArrayAttr::get(context, {ArrayAttr::get(context, {key, width}),
+                               StringAttr::get(context, "nounwind")}));
 }
 
 void LowerTiles::runOnOperation() {
@@ -208,7 +210,8 @@ void LowerTiles::runOnOperation() {
     signalPassFailure();
 }
 
-std::unique_ptr<Pass> attn::cpu::createLowerTilesPass(const TargetSpec &target) {
+std::unique_ptr<Pass>
+attn::cpu::createLowerTilesPass(const TargetSpec &target) {
   return std::make_unique<LowerTiles>(target);
 }
 
@@ -221,7 +224,8 @@ void attn::cpu::registerCpuPasses() {
 }
 
 void attn::cpu::registerCpuDialects(DialectRegistry &registry) {
-  registry.insert<AttnCpuDialect, affine::AffineDialect, cf::ControlFlowDialect>();
+  registry
+      .insert<AttnCpuDialect, affine::AffineDialect, cf::ControlFlowDialect>();
 }
 
 LogicalResult attn::cpu::lowerKernels(ModuleOp module,

@@ -45,8 +45,8 @@ public:
   }
   Value null() { return LLVM::ZeroOp::create(builder, loc, pointer); }
   Value at(Value base, Value byteOffset) {
-    return LLVM::GEPOp::create(builder, loc, pointer, builder.getI8Type(),
-                               base, ArrayRef<LLVM::GEPArg>{byteOffset});
+    return LLVM::GEPOp::create(builder, loc, pointer, builder.getI8Type(), base,
+                               ArrayRef<LLVM::GEPArg>{byteOffset});
   }
   Value at(Value base, int64_t word) {
     return at(base, constant(word * kWordBytes));
@@ -68,8 +68,8 @@ public:
   }
   /// A block of `words` words on the stack.
   Value stackBlock(int64_t words) {
-    return LLVM::AllocaOp::create(builder, loc, pointer, word,
-                                  constant(words), /*alignment=*/16);
+    return LLVM::AllocaOp::create(builder, loc, pointer, word, constant(words),
+                                  /*alignment=*/16);
   }
 
   OpBuilder builder;
@@ -160,8 +160,8 @@ public:
 
   LogicalResult build(StringRef name) {
     auto bytes = model->getAttrOfType<ArrayAttr>(kBufferBytesAttr);
-    auto function = createFunction(
-        name, words.word, {words.pointer, words.word, words.pointer});
+    auto function = createFunction(name, words.word,
+                                   {words.pointer, words.word, words.pointer});
     dims = function.getArgument(0);
     Value slots = function.getArgument(1), offsets = function.getArgument(2);
     overflow = LLVM::ConstantOp::create(words.builder, words.loc,
@@ -287,8 +287,7 @@ private:
     Value inputs = words.loadPointer(frame, Inputs);
     for (BlockArgument argument : model.getArguments())
       pointers[argument] = words.loadPointer(inputs, argument.getArgNumber());
-    size_t buffers =
-        model->getAttrOfType<ArrayAttr>(kBufferBytesAttr).size();
+    size_t buffers = model->getAttrOfType<ArrayAttr>(kBufferBytesAttr).size();
     scratch = words.at(workspace, words.loadWord(offsets, buffers));
     scratchBytes = words.loadWord(offsets, buffers + 1);
   }
@@ -325,10 +324,9 @@ private:
     auto buffers = launch->getAttrOfType<DenseI64ArrayAttr>(kBuffersAttr);
     for (auto [output, buffer] :
          llvm::zip_equal(launch.getOutputs(), buffers.asArrayRef())) {
-      Value data =
-          buffer < 0
-              ? words.loadPointer(outputs, -1 - buffer)
-              : words.at(workspace, words.loadWord(offsets, buffer));
+      Value data = buffer < 0
+                       ? words.loadPointer(outputs, -1 - buffer)
+                       : words.at(workspace, words.loadWord(offsets, buffer));
       pointers[output] = data;
       word = storeOperand(block, word, output, data, *sizes);
     }
@@ -337,17 +335,17 @@ private:
 
   /// executor->run(executor->context, executor->slots, kernel, block)
   void callExecutor(LaunchOp launch) {
-    Value kernel = LLVM::AddressOfOp::create(words.builder, words.loc,
-                                             words.pointer,
-                                             launch.getKernelAttr().getAttr());
+    Value kernel =
+        LLVM::AddressOfOp::create(words.builder, words.loc, words.pointer,
+                                  launch.getKernelAttr().getAttr());
     auto type = LLVM::LLVMFunctionType::get(
         LLVM::LLVMVoidType::get(model.getContext()),
         {words.pointer, words.word, words.pointer, words.pointer});
-    LLVM::CallOp::create(
-        words.builder, words.loc, type,
-        ValueRange{words.loadPointer(executor, Run),
-                   words.loadPointer(executor, Context),
-                   words.loadWord(executor, Slots), kernel, block});
+    LLVM::CallOp::create(words.builder, words.loc, type,
+                         ValueRange{words.loadPointer(executor, Run),
+                                    words.loadPointer(executor, Context),
+                                    words.loadWord(executor, Slots), kernel,
+                                    block});
   }
 
   LogicalResult emitParameter(GetParameterOp get) {
@@ -385,8 +383,8 @@ private:
       return words.add(words.constant(places[0]),
                        words.multiply(index, words.constant(stride)));
     Value table = createTable(places);
-    Value entry = words.at(
-        table, words.multiply(index, words.constant(kWordBytes)));
+    Value entry =
+        words.at(table, words.multiply(index, words.constant(kWordBytes)));
     return LLVM::LoadOp::create(words.builder, words.loc, words.word, entry);
   }
 
@@ -400,8 +398,8 @@ private:
     LLVM::GlobalOp::create(
         outside, words.loc, LLVM::LLVMArrayType::get(words.word, places.size()),
         /*isConstant=*/true, LLVM::Linkage::Private, name,
-        DenseElementsAttr::get(
-            RankedTensorType::get(places.size(), words.word), places));
+        DenseElementsAttr::get(RankedTensorType::get(places.size(), words.word),
+                               places));
     return LLVM::AddressOfOp::create(words.builder, words.loc, words.pointer,
                                      name);
   }
@@ -425,7 +423,8 @@ private:
       initial.push_back(pointers.lookup(init));
 
     Block *before = builder.getBlock();
-    Block *header = builder.createBlock(region, region->end(), types, locations);
+    Block *header =
+        builder.createBlock(region, region->end(), types, locations);
     Block *body = builder.createBlock(region, region->end());
     Block *behind = builder.createBlock(region, region->end());
     builder.setInsertionPointToEnd(before);
@@ -433,16 +432,15 @@ private:
 
     builder.setInsertionPointToEnd(header);
     Value index = header->getArgument(0);
-    Value more = LLVM::ICmpOp::create(
-        builder, words.loc, LLVM::ICmpPredicate::slt, index,
-        words.constant(count->getSExtValue()));
+    Value more =
+        LLVM::ICmpOp::create(builder, words.loc, LLVM::ICmpPredicate::slt,
+                             index, words.constant(count->getSExtValue()));
     LLVM::CondBrOp::create(builder, words.loc, more, body, behind);
 
     builder.setInsertionPointToEnd(body);
     indices[loop.getInductionVar()] = index;
-    for (auto [argument, carried] :
-         llvm::zip_equal(loop.getRegionIterArgs(),
-                         header->getArguments().drop_front()))
+    for (auto [argument, carried] : llvm::zip_equal(
+             loop.getRegionIterArgs(), header->getArguments().drop_front()))
       pointers[argument] = carried;
     if (failed(emit(*loop.getBody())))
       return failure();
@@ -493,15 +491,14 @@ static LogicalResult verifyPlan(func::FuncOp model) {
         }))
       return WalkResult::advance();
     return launch.emitError("expects '")
-           << kShapesAttr << "' and, in '" << kBuffersAttr
-           << "', one of " << buffers << " buffers or " << outputs
+           << kShapesAttr << "' and, in '" << kBuffersAttr << "', one of "
+           << buffers << " buffers or " << outputs
            << " outputs for each result";
   });
   return failure(result.wasInterrupted());
 }
 
-LogicalResult attn::cpu::lowerModelFunction(func::FuncOp model,
-                                            StringRef isa) {
+LogicalResult attn::cpu::lowerModelFunction(func::FuncOp model, StringRef isa) {
   if (failed(verifyModelFunction(model)) || failed(verifyPlan(model)))
     return failure();
   FailureOr<SymbolicShapes> shapes = SymbolicShapes::compute(model);

@@ -16,8 +16,8 @@ struct NormRow {
   Value scale, shift; ///< memref<width>, or null
 };
 
-/// to[toRow, :] = norm(from[fromRow, :]) on memref<? x width> buffers, which may
-/// be the same. Sums use 16 lanes and the fixed tree.
+/// to[toRow, :] = norm(from[fromRow, :]) on memref<? x width> buffers, which
+/// may be the same. Sums use 16 lanes and the fixed tree.
 void emitNormRow(TileBuilder &b, const NormRow &norm, Value from, Value fromRow,
                  Value to, Value toRow);
 

@@ -26,7 +26,8 @@ void registerCpuPasses();
 void registerCpuDialects(mlir::DialectRegistry &registry);
 
 /// Both steps. Errors are emitted on the operation they concern.
-mlir::LogicalResult lowerKernels(mlir::ModuleOp module, const TargetSpec &target);
+mlir::LogicalResult lowerKernels(mlir::ModuleOp module,
+                                 const TargetSpec &target);
 
 } // namespace attn::cpu
 

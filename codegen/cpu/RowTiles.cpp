@@ -47,8 +47,8 @@ SmallVector<Value> attn::cpu::multiplyTile(
             Value sum = sums[r * panels + p];
             Value added = b.fma(x, columns[p], sum);
             if (skipZeros) {
-              Value counts = arith::CmpFOp::create(
-                  b, arith::CmpFPredicate::UNE, x, b.splat(0.0));
+              Value counts = arith::CmpFOp::create(b, arith::CmpFPredicate::UNE,
+                                                   x, b.splat(0.0));
               added = arith::SelectOp::create(b, counts, added, sum);
             }
             next.push_back(added);

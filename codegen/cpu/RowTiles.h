@@ -30,12 +30,10 @@ private:
 /// sums[r][p] + sum_k left(r, k) * right(p, k) on a register tile, k ascending
 /// below `depth`; left is a scalar, right 16 lanes. With skipZeros a product
 /// whose left factor is 0 is left out, so that it may be NaN.
-llvm::SmallVector<Value>
-multiplyTile(TileBuilder &b, int rows, int panels, Value depth,
-             llvm::ArrayRef<Value> sums,
-             llvm::function_ref<Value(int, Value)> left,
-             llvm::function_ref<Value(int, Value)> right,
-             bool skipZeros = false);
+llvm::SmallVector<Value> multiplyTile(
+    TileBuilder &b, int rows, int panels, Value depth,
+    llvm::ArrayRef<Value> sums, llvm::function_ref<Value(int, Value)> left,
+    llvm::function_ref<Value(int, Value)> right, bool skipZeros = false);
 
 } // namespace attn::cpu
 

@@ -15,16 +15,9 @@ using namespace attn::cpu;
 
 /// Earlier ones win: a kernel that holds a linear and a map is a linear.
 static const KernelEmitter *const kEmitters[] = {
-    &linearEmitter,
-    &attentionEmitter,
-    &layerNormEmitter,
-    &rmsNormEmitter,
-    &softmaxEmitter,
-    &embeddingEmitter,
-    &matmulEmitter,
-    &concatEmitter,
-    &sliceEmitter,
-    &mapEmitter,
+    &linearEmitter,  &attentionEmitter, &layerNormEmitter, &rmsNormEmitter,
+    &softmaxEmitter, &embeddingEmitter, &matmulEmitter,    &concatEmitter,
+    &sliceEmitter,   &mapEmitter,
 };
 
 /// An empty function over an argument block, in the kernel's place.
@@ -35,8 +28,7 @@ static func::FuncOp createTilesFunction(func::FuncOp kernel, const Twine &name,
   Type index = builder.getIndexType();
   auto type = isScratch ? builder.getFunctionType({args}, {index})
                         : builder.getFunctionType({args, index}, {});
-  auto tiles =
-      func::FuncOp::create(builder, kernel.getLoc(), name.str(), type);
+  auto tiles = func::FuncOp::create(builder, kernel.getLoc(), name.str(), type);
   tiles->setAttr(kTilesAttr, builder.getUnitAttr());
   tiles.addEntryBlock();
   return tiles;
@@ -64,8 +56,9 @@ static LogicalResult scheduleKernel(func::FuncOp kernel,
       continue;
     if (failed(emitScratchFunction(kernel, op, *emitter, target)))
       return failure();
-    func::FuncOp tiles = createTilesFunction(kernel, kernel.getName() + ".tiles",
-                                             /*isScratch=*/false);
+    func::FuncOp tiles =
+        createTilesFunction(kernel, kernel.getName() + ".tiles",
+                            /*isScratch=*/false);
     TileBuilder b(kernel, tiles, target);
     if (failed(emitter->emit(b, op)))
       return failure();

@@ -84,7 +84,9 @@ Value TileBuilder::size(Value buffer) {
   return count;
 }
 
-Value TileBuilder::slots() { return SlotsOp::create(*this, getIndexType(), args); }
+Value TileBuilder::slots() {
+  return SlotsOp::create(*this, getIndexType(), args);
+}
 
 Value TileBuilder::scratch(Value offset, MemRefType type, ValueRange sizes) {
   return ScratchOp::create(*this, type, args, slotIndex, offset, sizes);
@@ -199,8 +201,7 @@ Value TileBuilder::splat(Value scalar) {
 
 Value TileBuilder::laneIndices(Value base) {
   Value step = vector::StepOp::create(*this, lanes(getIndexType()));
-  Value bases =
-      vector::BroadcastOp::create(*this, lanes(getIndexType()), base);
+  Value bases = vector::BroadcastOp::create(*this, lanes(getIndexType()), base);
   return arith::AddIOp::create(*this, bases, step);
 }
 
@@ -218,8 +219,7 @@ Value TileBuilder::laneMask(Value count) {
 }
 
 Value TileBuilder::load(Value buffer, ValueRange indices, Value mask) {
-  VectorType type =
-      lanes(cast<MemRefType>(buffer.getType()).getElementType());
+  VectorType type = lanes(cast<MemRefType>(buffer.getType()).getElementType());
   if (!mask)
     return vector::LoadOp::create(*this, type, buffer, indices);
   Value zero = arith::ConstantOp::create(*this, getZeroAttr(type));
@@ -268,12 +268,14 @@ SmallVector<Value> TileBuilder::forLanes(
     Value count, ValueRange inits,
     llvm::function_ref<SmallVector<Value>(Value, Value, ValueRange)> body) {
   Value full = mul(div(count, kPanelWidth), kPanelWidth);
-  SmallVector<Value> carried = forRange(
-      idx(0), full, idx(kPanelWidth), inits,
-      [&](Value offset, ValueRange values) { return body(offset, {}, values); });
+  SmallVector<Value> carried = forRange(idx(0), full, idx(kPanelWidth), inits,
+                                        [&](Value offset, ValueRange values) {
+                                          return body(offset, {}, values);
+                                        });
   if (getConstantIntValue(OpFoldResult(count)).value_or(1) % kPanelWidth == 0)
     return carried;
-  // At most one iteration, so that the partial group needs no branch of its own.
+  // At most one iteration, so that the partial group needs no branch of its
+  // own.
   return forRange(full, count, idx(kPanelWidth), carried,
                   [&](Value offset, ValueRange values) {
                     return body(offset, laneMask(sub(count, offset)), values);

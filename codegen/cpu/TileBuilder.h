@@ -37,7 +37,8 @@ public:
 
   const TargetSpec &target;
 
-  //===--- Operands ---------------------------------------------------------===//
+  //===--- Operands
+  //---------------------------------------------------------===//
 
   /// The memory of a tensor of the kernel: of an argument, or of a returned
   /// value. Null where the tensor is neither. A packed weight has type
@@ -57,7 +58,8 @@ public:
   /// Scratch memory of this slot, `offset` bytes in.
   Value scratch(Value offset, mlir::MemRefType type, ValueRange sizes = {});
 
-  //===--- Index arithmetic -------------------------------------------------===//
+  //===--- Index arithmetic
+  //-------------------------------------------------===//
 
   Value idx(int64_t value);
   Value add(Value a, Value b);
@@ -76,7 +78,8 @@ public:
   Value less(Value a, Value b);
   Value equal(Value a, Value b);
 
-  //===--- Control ----------------------------------------------------------===//
+  //===--- Control
+  //----------------------------------------------------------===//
 
   void forRange(Value lower, Value upper, Value step,
                 llvm::function_ref<void(Value)> body);
@@ -84,21 +87,22 @@ public:
     forRange(idx(0), upper, idx(1), body);
   }
   /// A loop that carries values; returns those after the last iteration.
-  llvm::SmallVector<Value>
-  forRange(Value lower, Value upper, Value step, ValueRange inits,
-           llvm::function_ref<llvm::SmallVector<Value>(Value, ValueRange)> body);
+  llvm::SmallVector<Value> forRange(
+      Value lower, Value upper, Value step, ValueRange inits,
+      llvm::function_ref<llvm::SmallVector<Value>(Value, ValueRange)> body);
   void ifThen(Value condition, llvm::function_ref<void()> then);
 
   /// This slot's share [first, last) of `tasks` equal tasks, contiguous and
   /// as even as integers allow.
   std::pair<Value, Value> share(Value tasks);
 
-  //===--- Lanes ------------------------------------------------------------===//
+  //===--- Lanes
+  //------------------------------------------------------------===//
 
   /// Every lane of `element` (f32, i64, i1, index).
   mlir::VectorType lanes(mlir::Type element);
   mlir::VectorType lanes() { return lanes(getF32Type()); }
-  Value f32(double value); ///< a scalar constant
+  Value f32(double value);   ///< a scalar constant
   Value splat(double value); ///< a constant in every lane
   Value splat(Value scalar); ///< itself where it is a vector already
   /// base, base + 1, ..., base + 15 as indices.
@@ -122,7 +126,8 @@ public:
   /// The same with carried vectors.
   llvm::SmallVector<Value> forLanes(
       Value count, ValueRange inits,
-      llvm::function_ref<llvm::SmallVector<Value>(Value, Value, ValueRange)> body);
+      llvm::function_ref<llvm::SmallVector<Value>(Value, Value, ValueRange)>
+          body);
 
   /// a * b + c, rounded once where the target can.
   Value fma(Value a, Value b, Value c);
@@ -141,8 +146,8 @@ private:
 
 /// Copies the body of a pure scalar region to where `b` stands, on lanes.
 ///
-/// Each argument of the region's block becomes the value of the same position in
-/// `arguments`: a scalar, a vector of 16 lanes, or a memref for a tensor. An
+/// Each argument of the region's block becomes the value of the same position
+/// in `arguments`: a scalar, a vector of 16 lanes, or a memref for a tensor. An
 /// operation on scalars only stays scalar; one with a vector among its operands
 /// becomes its vector form. tensor.extract becomes a scalar load, a vector load
 /// (last index made by laneIndices) or a gather, of the lanes in `mask` where
@@ -153,7 +158,8 @@ private:
 /// the operation with no form on lanes.
 mlir::FailureOr<llvm::SmallVector<Value>> inlineLanes(
     TileBuilder &b, mlir::Region &region, ValueRange arguments, Value mask = {},
-    llvm::function_ref<Value(mlir::Operation &, mlir::IRMapping &)> custom = {});
+    llvm::function_ref<Value(mlir::Operation &, mlir::IRMapping &)> custom =
+        {});
 
 } // namespace attn::cpu
 

@@ -49,8 +49,8 @@ llvm::Error writeRowMajor(uint64_t elements, RowReader read, Writer write) {
   constexpr uint64_t piece = 1 << 16;
   std::vector<float> buffer(std::min(elements, piece));
   for (uint64_t begin = 0; begin < elements; begin += piece) {
-    auto part = MutableArrayRef(buffer).take_front(
-        std::min(piece, elements - begin));
+    auto part =
+        MutableArrayRef(buffer).take_front(std::min(piece, elements - begin));
     read(begin, part);
     if (llvm::Error error = write(bytesOf(part)))
       return error;

@@ -14,7 +14,8 @@ namespace attn::package {
 
 /// The entries of the weights file, one for each parameter of the module, at
 /// the places that attn-place-parameters gave them.
-llvm::Expected<std::vector<WeightsEntry>> describeParameters(mlir::ModuleOp module);
+llvm::Expected<std::vector<WeightsEntry>>
+describeParameters(mlir::ModuleOp module);
 
 /// Computes every parameter from `weights` and writes the file. A parameter
 /// that is one weight is converted and laid out panel by panel, whatever its

@@ -43,8 +43,8 @@ attn::createTargetMachine(const TargetSpec &spec) {
     return llvm::createStringError("this LLVM cannot generate code for " +
                                    spec.name + ": " + error);
   std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(
-      triple, spec.cpu, spec.features, llvm::TargetOptions(),
-      llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
+      triple, spec.cpu, spec.features, llvm::TargetOptions(), llvm::Reloc::PIC_,
+      std::nullopt, llvm::CodeGenOptLevel::Default));
   if (!machine)
     return llvm::createStringError("no code generator for " + spec.name);
   return machine;

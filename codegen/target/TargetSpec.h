@@ -25,21 +25,22 @@ inline constexpr int64_t kPanelWidth = 16;
 
 /// A register tile of a matrix product.
 struct MatrixTile {
-  int rows;   ///< accumulator rows of the tallest tile; all smaller heights exist too
+  int rows; ///< accumulator rows of the tallest tile; all smaller heights exist
+            ///< too
   int panels; ///< adjacent panels of kPanelWidth columns that a tile spans
 };
 
 /// One instruction set: the only home of tile sizes and machine facts.
 struct TargetSpec {
-  llvm::StringLiteral name;     ///< what users write: "x86-64-avx2"
-  llvm::StringLiteral isa;      ///< short name in attn_variant: "avx2"
+  llvm::StringLiteral name; ///< what users write: "x86-64-avx2"
+  llvm::StringLiteral isa;  ///< short name in attn_variant: "avx2"
   llvm::StringLiteral triple;
   llvm::StringLiteral cpu;      ///< LLVM's scheduling model
   llvm::StringLiteral features; ///< LLVM's feature string: "+avx2,+fma"
   uint64_t featureBits;         ///< ATTN_FEATURE_* a machine must have
 
   int vectorRegisters;
-  int lanes;        ///< floats in one vector register
+  int lanes;             ///< floats in one vector register
   bool fusedMultiplyAdd; ///< else fma is a product and a sum, rounded twice
   bool nativeRounding;   ///< floor and ceil are instructions
 

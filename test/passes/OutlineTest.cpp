@@ -5,8 +5,8 @@
 
 #include "dialect/AttnOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "passes/ModelFunctions.h"
 #include "mlir/Transforms/Passes.h"
+#include "passes/ModelFunctions.h"
 #include "passes/SymbolicShapes.h"
 #include "test/passes/Evaluation.h"
 #include "test/passes/RandomModel.h"

@@ -38,10 +38,11 @@ public:
 private:
   const std::string kType = "tensor<?x?x4xf32>";
   const std::string kDims = " {attn.dims = [\"batch\", \"sequence\", \"\"]}";
-  const std::string kSizes = "  %c0 = arith.constant 0 : index\n"
-                             "  %c1 = arith.constant 1 : index\n"
-                             "  %batch = tensor.dim %x, %c0 : tensor<?x?x4xf32>\n"
-                             "  %length = tensor.dim %x, %c1 : tensor<?x?x4xf32>\n";
+  const std::string kSizes =
+      "  %c0 = arith.constant 0 : index\n"
+      "  %c1 = arith.constant 1 : index\n"
+      "  %batch = tensor.dim %x, %c0 : tensor<?x?x4xf32>\n"
+      "  %length = tensor.dim %x, %c1 : tensor<?x?x4xf32>\n";
 
   unsigned pick(unsigned count) { return source() % count; }
 

@@ -102,7 +102,8 @@ static int32_t copy(const attn_frame *frame) {
 }
 
 static const int64_t pair[] = {2};
-static const attn_tensor_info kernel_input[] = {{"scale", ATTN_F32, 1, pair, 0}};
+static const attn_tensor_info kernel_input[] = {
+    {"scale", ATTN_F32, 1, pair, 0}};
 static const attn_tensor_info kernel_output[] = {{"y", ATTN_F32, 1, pair, 0}};
 static const attn_variant kernel_variants[] = {
     {"impossible", UINT64_C(1) << 63, plan_nothing, copy},

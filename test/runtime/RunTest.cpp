@@ -37,8 +37,8 @@ public:
   explicit GuardedWorkspace(size_t bytes) : size(bytes) {
     page = size_t(sysconf(_SC_PAGESIZE));
     mapped = (bytes + page - 1) / page * page + 2 * page;
-    base = static_cast<char *>(mmap(nullptr, mapped, PROT_NONE,
-                                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    base = static_cast<char *>(
+        mmap(nullptr, mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     mprotect(base + page, mapped - 2 * page, PROT_READ | PROT_WRITE);
   }
   ~GuardedWorkspace() { munmap(base, mapped); }
@@ -62,8 +62,9 @@ protected:
   }
   attn_run *prepare(void *workspace, size_t bytes) {
     attn_run *run = nullptr;
-    EXPECT_EQ(attn_prepare(model, nullptr, workspace, bytes, dims, &run, &error),
-              ATTN_OK)
+    EXPECT_EQ(
+        attn_prepare(model, nullptr, workspace, bytes, dims, &run, &error),
+        ATTN_OK)
         << error.message;
     return run;
   }
@@ -150,8 +151,7 @@ TEST_F(RunTest, DimensionsAreChecked) {
               ATTN_INVALID_ARGUMENT);
     return std::string(error.message);
   };
-  EXPECT_EQ(fails(0, 3),
-            "expects dimension 'batch' in [1, 1000], but got 0");
+  EXPECT_EQ(fails(0, 3), "expects dimension 'batch' in [1, 1000], but got 0");
   EXPECT_EQ(fails(1001, 3),
             "expects dimension 'batch' in [1, 1000], but got 1001");
   EXPECT_THAT(fails(1, -5), HasSubstr("dimension 'length'"));
@@ -177,7 +177,8 @@ TEST_F(RunTest, OverflowIsAnError) {
 }
 
 TEST_F(RunTest, IdsOutOfRangeLeaveOutputsUntouched) {
-  for (int64_t id : {int64_t(-1), int64_t(FAKE_VOCABULARY), INT64_MIN, INT64_MAX}) {
+  for (int64_t id :
+       {int64_t(-1), int64_t(FAKE_VOCABULARY), INT64_MIN, INT64_MAX}) {
     ids[4] = id;
     EXPECT_EQ(call(), ATTN_OUT_OF_RANGE);
     EXPECT_EQ(std::string(error.message),
@@ -252,7 +253,8 @@ TEST_F(RunTest, DenormalsAreZeroInKernelsAndNowhereElse) {
 
 TEST(KernelTest, ModelsWithoutDimensionsAndBuffersRun) {
   attn_model *model;
-  ASSERT_EQ(attn_open(&fake_kernel, nullptr, nullptr, &model, nullptr), ATTN_OK);
+  ASSERT_EQ(attn_open(&fake_kernel, nullptr, nullptr, &model, nullptr),
+            ATTN_OK);
   float x[2] = {3, 4}, y[2] = {};
   const void *inputs[] = {x};
   void *outputs[] = {y};

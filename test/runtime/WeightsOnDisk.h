@@ -59,7 +59,7 @@ inline std::string fakeWeights() {
   header.data_offset = ATTN_WEIGHTS_PAGE;
   header.data_bytes = FAKE_WEIGHTS_BYTES;
   header.file_bytes = header.data_offset + header.data_bytes;
-  float table[FAKE_WEIGHTS_BYTES / sizeof(float)] = {0, 1, 2, 3,    4,
+  float table[FAKE_WEIGHTS_BYTES / sizeof(float)] = {0, 1, 2, 3, 4,
                                                      5, 6, 7, 8, 1e-40f};
   std::string file(header.file_bytes, '\0');
   std::memcpy(file.data(), &header, sizeof(header));

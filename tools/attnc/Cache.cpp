@@ -46,8 +46,7 @@ Expected<std::string> cacheDirectory() {
   return path.str().str();
 }
 
-void hashFile(BLAKE3 &hash, const weights::FileIdentity &id,
-              StringRef path) {
+void hashFile(BLAKE3 &hash, const weights::FileIdentity &id, StringRef path) {
   std::string text;
   raw_string_ostream(text) << path << '\0' << id.device << ' ' << id.inode
                            << ' ' << id.size << ' ' << id.modifiedNanoseconds
@@ -105,9 +104,8 @@ void trim(StringRef directory, StringRef keep) {
                       directoryBytes(it->path())});
     total += models.back().bytes;
   }
-  llvm::sort(models, [](const Model &a, const Model &b) {
-    return a.used < b.used;
-  });
+  llvm::sort(models,
+             [](const Model &a, const Model &b) { return a.used < b.used; });
   for (const Model &model : models) {
     if (total <= kCapacityBytes)
       break;

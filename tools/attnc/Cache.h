@@ -13,8 +13,8 @@ namespace attn::tool {
 ///
 /// The key is the model's IR before any pass, the identity of its weights files
 /// (device, inode, size, time), the targets, the options and this compiler. The
-/// cache is $XDG_CACHE_HOME/attnc or ~/.cache/attnc, readable by its owner alone;
-/// beyond its capacity the models used longest ago are deleted.
+/// cache is $XDG_CACHE_HOME/attnc or ~/.cache/attnc, readable by its owner
+/// alone; beyond its capacity the models used longest ago are deleted.
 llvm::Expected<std::string> compileCached(LoadedModel &model,
                                           const CompilerOptions &options);
 

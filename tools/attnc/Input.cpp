@@ -48,10 +48,9 @@ Expected<lang::Source> readSource(StringRef path) {
 Expected<Parts> openDirectory(const ModelRequest &request) {
   if (!request.config.empty() || !request.weights.empty())
     return make_error<UsageError>(
-        "--config and --weights go with a .attn description; '" +
-        request.path + "' is a model directory");
-  Expected<hf::ModelDirectory> directory =
-      hf::openModelDirectory(request.path);
+        "--config and --weights go with a .attn description; '" + request.path +
+        "' is a model directory");
+  Expected<hf::ModelDirectory> directory = hf::openModelDirectory(request.path);
   if (!directory)
     return directory.takeError();
   Expected<std::string> type =
@@ -85,7 +84,8 @@ Expected<weights::TensorTable> openWeights(StringRef path) {
 Expected<lang::Source> importBeside(const std::string &description,
                                     StringRef file) {
   if (file.contains('/') || file.starts_with("."))
-    return fail("'" + file + "' is not a file name; imports stand beside the "
+    return fail("'" + file +
+                "' is not a file name; imports stand beside the "
                 "description");
   SmallString<128> path(sys::path::parent_path(description));
   sys::path::append(path, file);
@@ -139,8 +139,8 @@ bool isIr(StringRef path) { return sys::path::extension(path) == ".mlir"; }
 Expected<LoadedModel> loadIr(const ModelRequest &request) {
   LoadedModel model;
   model.context = makeContext();
-  model.module = mlir::parseSourceFile<mlir::ModuleOp>(request.path,
-                                                       model.context.get());
+  model.module =
+      mlir::parseSourceFile<mlir::ModuleOp>(request.path, model.context.get());
   if (!model.module)
     return fail(request.path + ": is not valid attn IR");
   if (!model.function())
@@ -164,9 +164,9 @@ Error checkModelWeights(LoadedModel &model, bool needed) {
     expected.push_back({weight.getName().str(), {shape.begin(), shape.end()}});
   });
   std::vector<std::string> ignored;
-  if (auto patterns = (*model.module)
-                          ->getAttrOfType<mlir::ArrayAttr>(
-                              "attn.ignored_weights"))
+  if (auto patterns =
+          (*model.module)
+              ->getAttrOfType<mlir::ArrayAttr>("attn.ignored_weights"))
     for (auto pattern : patterns.getAsRange<mlir::StringAttr>())
       ignored.push_back(pattern.getValue().str());
   if (expected.empty() && model.weights.size() == 0)
@@ -174,8 +174,7 @@ Error checkModelWeights(LoadedModel &model, bool needed) {
   if (model.weights.origin().empty() && !needed)
     return Error::success();
   if (model.weights.origin().empty())
-    return make_error<UsageError>("the model reads " +
-                                  Twine(expected.size()) +
+    return make_error<UsageError>("the model reads " + Twine(expected.size()) +
                                   " weights; say where they are with "
                                   "--weights");
   return weights::checkWeights(expected, ignored, model.weights);

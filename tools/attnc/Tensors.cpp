@@ -28,8 +28,7 @@ splitNamed(StringRef argument) {
   return std::make_pair(name.str(), path.str());
 }
 
-Expected<TensorMap>
-attn::tool::readTensors(ArrayRef<std::string> arguments) {
+Expected<TensorMap> attn::tool::readTensors(ArrayRef<std::string> arguments) {
   TensorMap tensors;
   auto insert = [&](StringRef name, weights::Tensor tensor) -> Error {
     if (!tensors.emplace(name.str(), std::move(tensor)).second)
@@ -46,8 +45,10 @@ attn::tool::readTensors(ArrayRef<std::string> arguments) {
       continue;
     }
     if (StringRef(argument).ends_with(".npy"))
-      return fail(argument + ": a .npy file holds a tensor without a name; "
-                             "write NAME=" + argument);
+      return fail(argument +
+                  ": a .npy file holds a tensor without a name; "
+                  "write NAME=" +
+                  argument);
     auto table = weights::openSafetensors(argument);
     if (!table)
       return table.takeError();

@@ -23,9 +23,8 @@ llvm::Error convertInputs(const attn_program &program, TensorMap &inputs);
 
 /// Inputs at these sizes: normally distributed numbers, integers spread over
 /// their bound. The same seed gives the same values.
-llvm::Expected<TensorMap> randomInputs(const Engine &engine,
-                                       llvm::ArrayRef<int64_t> dims,
-                                       uint64_t seed);
+llvm::Expected<TensorMap>
+randomInputs(const Engine &engine, llvm::ArrayRef<int64_t> dims, uint64_t seed);
 
 /// Shapes and statistics for people, or all values as JSON.
 void printTensors(const TensorMap &tensors, bool json, llvm::raw_ostream &os);

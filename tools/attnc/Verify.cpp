@@ -82,8 +82,8 @@ evaluateReference(LoadedModel &model, const TensorMap &inputs) {
     arguments.push_back(std::move(*array));
   }
   std::map<std::string, reference::Array> values;
-  auto weights = [&](StringRef name, mlir::RankedTensorType)
-      -> Expected<reference::Array> {
+  auto weights = [&](StringRef name,
+                     mlir::RankedTensorType) -> Expected<reference::Array> {
     const weights::Tensor *tensor = model.weights.find(name);
     if (!tensor)
       return createStringError("tensor '" + name + "' is missing");
@@ -176,9 +176,9 @@ Error attn::tool::verifyCommand(const CommandLine &line) {
   if (!engine)
     return engine.takeError();
   if (inputs.empty()) {
-    auto sizes = chooseSizes(line, dimsOf((*engine)->program()), [](StringRef name) {
-      return name == "batch" ? 2 : 24;
-    });
+    auto sizes =
+        chooseSizes(line, dimsOf((*engine)->program()),
+                    [](StringRef name) { return name == "batch" ? 2 : 24; });
     if (!sizes)
       return sizes.takeError();
     auto made = randomInputs(**engine, *sizes, *seed);
@@ -204,17 +204,15 @@ Error attn::tool::verifyCommand(const CommandLine &line) {
   for (uint32_t i = 0; i < program.output_count; ++i) {
     std::string name = program.outputs[i].name;
     if (!expected->count(name))
-      return createStringError("the reference has no value for '" + name +
-                               "'");
+      return createStringError("the reference has no value for '" + name + "'");
     (i < outputs ? results : layers)
-        .push_back(compare(name, i >= outputs, actual->at(name),
-                           expected->at(name)));
+        .push_back(
+            compare(name, i >= outputs, actual->at(name), expected->at(name)));
   }
   append_range(layers, results);
   print(layers, line.has(OPT_json), outs());
-  auto drift = find_if(layers, [](const Comparison &c) {
-    return c.worstRatio > 1;
-  });
+  auto drift =
+      find_if(layers, [](const Comparison &c) { return c.worstRatio > 1; });
   if (drift == layers.end())
     return Error::success();
   errs() << "attnc: '" << drift->name

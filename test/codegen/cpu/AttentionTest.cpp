@@ -17,8 +17,8 @@ struct Shape {
 
 /// Operands as [B, length, heads, width], in the order projections leave them.
 struct Problem {
-  Problem(const Shape &s, std::vector<float> q,
-          std::vector<float> k, std::vector<float> v)
+  Problem(const Shape &s, std::vector<float> q, std::vector<float> k,
+          std::vector<float> v)
       : s(s), q(q), k(k), v(v) {}
   Shape s;
   std::vector<float> q, k, v;
@@ -119,15 +119,16 @@ class Attention : public KernelTest {
 protected:
   Problem problem(const Shape &s) {
     return Problem(s, normal(s.b * s.m * s.h * s.d),
-                   normal(s.b * s.n * s.g * s.d), normal(s.b * s.n * s.g * s.e));
+                   normal(s.b * s.n * s.g * s.d),
+                   normal(s.b * s.n * s.g * s.e));
   }
   void checkProblem(const Problem &p, const std::string &text,
-                    std::vector<Operand> captures = {}, double tolerance = 3e-6) {
+                    std::vector<Operand> captures = {},
+                    double tolerance = 3e-6) {
     const Shape &s = p.s;
     GuardedBuffer q(p.q), k(p.k), v(p.v), out(s.b * s.m * s.h * s.e);
-    std::vector<Operand> operands = {{q.data(), {s.b, s.m}},
-                                     {k.data(), {s.b, s.n}},
-                                     {v.data(), {s.b, s.n}}};
+    std::vector<Operand> operands = {
+        {q.data(), {s.b, s.m}}, {k.data(), {s.b, s.n}}, {v.data(), {s.b, s.n}}};
     operands.insert(operands.end(), captures.begin(), captures.end());
     operands.push_back({out.data(), {s.b, s.m}});
     check(text, operands, {{&out, p.expected()}}, tolerance);
@@ -142,8 +143,8 @@ TEST_P(Attention, ManyShapes) {
       {1, 1, 1, 26, 1040, 8, 80},  {1, 2, 2, 3, 0, 16, 16},
       {1, 1, 1, 0, 5, 16, 16},     {1, 1, 1, 30, 2100, 64, 24}};
   for (const Shape &s : shapes) {
-    SCOPED_TRACE(llvm::formatv("{0} {1} {2} {3} {4} {5} {6}", s.b, s.h, s.g, s.m,
-                               s.n, s.d, s.e)
+    SCOPED_TRACE(llvm::formatv("{0} {1} {2} {3} {4} {5} {6}", s.b, s.h, s.g,
+                               s.m, s.n, s.d, s.e)
                      .str());
     checkProblem(problem(s), attentionText(s, scaledDot(s.d)));
   }
@@ -253,8 +254,10 @@ TEST_P(Attention, NanInQueryStaysInItsRow) {
   p.q[(7 * s.h + 1) * s.d + 3] = NAN;
   std::vector<float> out(s.m * s.h * s.e);
   compile(attentionText(s, scaledDot(s.d)))
-      .run({{p.q.data(), {1, s.m}}, {p.k.data(), {1, s.n}},
-            {p.v.data(), {1, s.n}}, {out.data(), {1, s.m}}});
+      .run({{p.q.data(), {1, s.m}},
+            {p.k.data(), {1, s.n}},
+            {p.v.data(), {1, s.n}},
+            {out.data(), {1, s.m}}});
   for (int64_t i = 0; i < s.m * s.h * s.e; ++i)
     EXPECT_EQ(std::isnan(out[i]), i / s.e == 7 * s.h + 1) << i;
 }
@@ -276,8 +279,11 @@ TEST_P(Attention, PaddingNeverChangesBits) {
     std::fill_n(mask.begin(), s.n, 1);
     k.resize(n * s.d, 1.5f);
     v.resize(n * s.e, -3.0f);
-    kernel.run({{p.q.data(), {1, s.m}}, {k.data(), {1, n}}, {v.data(), {1, n}},
-                {mask.data(), {1, n}}, {out.data(), {1, s.m}}});
+    kernel.run({{p.q.data(), {1, s.m}},
+                {k.data(), {1, n}},
+                {v.data(), {1, n}},
+                {mask.data(), {1, n}},
+                {out.data(), {1, s.m}}});
     if (first.empty())
       first = out;
     EXPECT_EQ(first, out) << n;

@@ -47,7 +47,8 @@ private:
 };
 
 /// A weight [n, k] as [ceil(n/16)][k][16], zeros beyond n.
-std::vector<float> packPanels(llvm::ArrayRef<float> weight, int64_t n, int64_t k);
+std::vector<float> packPanels(llvm::ArrayRef<float> weight, int64_t n,
+                              int64_t k);
 
 } // namespace attn::test
 

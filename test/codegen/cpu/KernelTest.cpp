@@ -80,13 +80,15 @@ static void compare(const Expectation &expected, double tolerance) {
   for (size_t i = 0; i < expected.values.size(); ++i) {
     double want = expected.values[i], got = expected.buffer->data()[i];
     if (!(std::abs(got - want) <= tolerance + 1e-5 * std::abs(want))) {
-      ADD_FAILURE() << "element " << i << " is " << got << ", expected " << want;
+      ADD_FAILURE() << "element " << i << " is " << got << ", expected "
+                    << want;
       return;
     }
   }
 }
 
-void KernelTest::check(const std::string &text, llvm::ArrayRef<Operand> operands,
+void KernelTest::check(const std::string &text,
+                       llvm::ArrayRef<Operand> operands,
                        const std::vector<Expectation> &results,
                        double tolerance) {
   CompiledKernel kernel = compile(text);
@@ -119,6 +121,7 @@ std::vector<double> attn::test::layerNorm(llvm::ArrayRef<float> x,
     variance += (value - mean) * (value - mean) / x.size();
   std::vector<double> y;
   for (size_t i = 0; i < x.size(); ++i)
-    y.push_back((x[i] - mean) / std::sqrt(variance + eps) * scale[i] + shift[i]);
+    y.push_back((x[i] - mean) / std::sqrt(variance + eps) * scale[i] +
+                shift[i]);
   return y;
 }

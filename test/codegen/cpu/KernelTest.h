@@ -39,7 +39,8 @@ struct Expectation {
 };
 
 std::vector<const TargetSpec *> targetsHere();
-std::string targetName(const ::testing::TestParamInfo<const TargetSpec *> &info);
+std::string
+targetName(const ::testing::TestParamInfo<const TargetSpec *> &info);
 
 class KernelTest : public ::testing::TestWithParam<const TargetSpec *> {
 protected:
@@ -58,7 +59,8 @@ protected:
 };
 
 /// (x - mean) / sqrt(variance + eps) * scale + shift in double.
-std::vector<double> layerNorm(llvm::ArrayRef<float> x, llvm::ArrayRef<float> scale,
+std::vector<double> layerNorm(llvm::ArrayRef<float> x,
+                              llvm::ArrayRef<float> scale,
                               llvm::ArrayRef<float> shift, double eps);
 
 } // namespace attn::test

@@ -64,8 +64,11 @@ TEST_P(Linear, BiasAndResidual) {
       expected[i] += double(b[i % s.n]) + r[i];
     GuardedBuffer in(x), bias(b), residual(r), out(s.m * s.n);
     check(text,
-          {{in.data(), {s.m}}, {packed.data(), {}}, {bias.data(), {}},
-           {residual.data(), {s.m}}, {out.data(), {s.m}}},
+          {{in.data(), {s.m}},
+           {packed.data(), {}},
+           {bias.data(), {}},
+           {residual.data(), {s.m}},
+           {out.data(), {s.m}}},
           {{&out, expected}}, 1e-5 * (1 + s.k / 16.0));
   }
 }
@@ -87,7 +90,9 @@ TEST_P(Linear, GeluInEpilogue) {
   }
   GuardedBuffer out(s.m * s.n);
   check(text,
-        {{x.data(), {s.m}}, {packed.data(), {}}, {b.data(), {}},
+        {{x.data(), {s.m}},
+         {packed.data(), {}},
+         {b.data(), {}},
          {out.data(), {s.m}}},
         {{&out, expected}}, 2e-6);
 }
@@ -103,7 +108,9 @@ TEST_P(Linear, NanStaysInItsRow) {
   x[5 * s.k + 3] = NAN;
   auto packed = packPanels(w, s.n, s.k);
   std::vector<float> y(s.m * s.n);
-  compile(text).run({{x.data(), {s.m}}, {packed.data(), {}}, {b.data(), {}},
+  compile(text).run({{x.data(), {s.m}},
+                     {packed.data(), {}},
+                     {b.data(), {}},
                      {y.data(), {s.m}}});
   for (int64_t i = 0; i < s.m * s.n; ++i)
     EXPECT_EQ(std::isnan(y[i]), i / s.n == 5) << i;
@@ -111,7 +118,8 @@ TEST_P(Linear, NanStaysInItsRow) {
 
 /// Three results, a norm before, and captures by batch, position and column.
 TEST_P(Linear, ThreeWeightsWithPrologue) {
-  constexpr int64_t kBatch = 3, kLength = 11, kWidth = 37, kOut[] = {20, 32, 45};
+  constexpr int64_t kBatch = 3, kLength = 11, kWidth = 37,
+                    kOut[] = {20, 32, 45};
   const char *text = R"(
     #column = affine_map<(b, s, c) -> (c)>
     #table = affine_map<(b, s, c) -> (s, c)>
@@ -161,7 +169,8 @@ TEST_P(Linear, ThreeWeightsWithPrologue) {
     expected[i].resize(m * kOut[i]);
   }
   for (int64_t r = 0; r < m; ++r) {
-    auto normed = layerNorm({x.data() + r * kWidth, size_t(kWidth)}, g, h, 1e-5);
+    auto normed =
+        layerNorm({x.data() + r * kWidth, size_t(kWidth)}, g, h, 1e-5);
     for (int i = 0; i < 3; ++i)
       for (int64_t j = 0; j < kOut[i]; ++j) {
         double sum = 0;
@@ -176,10 +185,18 @@ TEST_P(Linear, ThreeWeightsWithPrologue) {
   GuardedBuffer y0(m * 20), y1(m * 32), y2(m * 45);
   std::vector<int64_t> rows = {kBatch, kLength};
   check(text,
-        {{x.data(), rows}, {packed[0].data(), {}}, {packed[1].data(), {}},
-         {packed[2].data(), {}}, {c[0].data(), {kLength}}, {c[1].data(), {kBatch}},
-         {c[2].data(), {kLength}}, {g.data(), {}}, {h.data(), {}},
-         {y0.data(), rows}, {y1.data(), rows}, {y2.data(), rows}},
+        {{x.data(), rows},
+         {packed[0].data(), {}},
+         {packed[1].data(), {}},
+         {packed[2].data(), {}},
+         {c[0].data(), {kLength}},
+         {c[1].data(), {kBatch}},
+         {c[2].data(), {kLength}},
+         {g.data(), {}},
+         {h.data(), {}},
+         {y0.data(), rows},
+         {y1.data(), rows},
+         {y2.data(), rows}},
         {{&y0, expected[0]}, {&y1, expected[1]}, {&y2, expected[2]}}, 5e-5);
 }
 
