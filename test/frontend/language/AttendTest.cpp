@@ -82,7 +82,7 @@ TEST(Attend, AbsentMaskKeepsAll) {
 
 TEST(Attend, Options) {
   EXPECT_THAT(attend(", normalizer = \"sigmoid\")").ir,
-              HasSubstr("normalizer( sigmoid)"));
+              HasSubstr("normalizer(sigmoid)"));
   EXPECT_THAT(attend(", sink = weight(\"sink\", [4]))").ir, HasSubstr("sink("));
   EXPECT_THAT(attend(", weights = \"mean\")[0]").ir,
               HasSubstr("weights tensor<?x?x?xf32>"));
