@@ -3,6 +3,8 @@
 
 #include "frontend/language/check/BuiltinFunctions.h"
 
+#include <cmath>
+
 using namespace attn::lang;
 using namespace attn::lang::builtin;
 
@@ -64,7 +66,8 @@ static bool lastDim(Checker &c, Args &a, Node *x, int64_t axes,
 bool builtin::epsilon(Checker &c, Args &a, unsigned i, double &eps) {
   if (!c.realArg(a, i, eps))
     return false;
-  return eps >= 0 || c.argError(a, i, "a number that is not negative");
+  return (std::isfinite(eps) && eps >= 0) ||
+         c.argError(a, i, "a finite number that is not negative");
 }
 
 Value builtin::layerNorm(Checker &c, Args &a) {

@@ -273,8 +273,9 @@ bool Checker::portShape(const Port &port, std::vector<Dim> &shape) {
         value.kind == Value::Int ? value.dim.constant() : std::nullopt;
     if (value.kind != Value::Int ||
         (size && (*size < 1 || *size > maxDimSize))) {
-      error(expr->position,
-            "expects a dimension of at least 1, but got " + value.describe());
+      error(expr->position, "expects a dimension from 1 to " +
+                                std::to_string(maxDimSize) + ", but got " +
+                                value.describe());
       return false;
     }
     shape.push_back(value.dim);

@@ -67,15 +67,24 @@ TEST(Checker, MissingConfigKeyNamesTheNearest) {
             "         ^\n");
 }
 
+TEST(Checker, SizesAndEpsilonsHaveBounds) {
+  EXPECT_THAT(describe(configured, R"({"hidden_size": 1000000000000})").errors,
+              HasSubstr("expects a dimension from 1 to 2147483648, but got"));
+  EXPECT_THAT(
+      describe(configured, R"({"hidden_size": 8, "eps": 1e999})").errors,
+      HasSubstr("a finite number that is not negative"));
+}
+
 TEST(Checker, NullTakesTheDefault) {
   EXPECT_THAT(describe(configured, R"({"hidden_size": 8, "layers": null})").ir,
               HasSubstr("layer.1"));
 }
 
 TEST(Checker, ConfigOfTheWrongKind) {
-  EXPECT_THAT(describe(configured, R"({"hidden_size": "8"})").errors,
-              HasSubstr("expects a dimension of at least 1, but got the string "
-                        "\"8\""));
+  EXPECT_THAT(
+      describe(configured, R"({"hidden_size": "8"})").errors,
+      HasSubstr("expects a dimension from 1 to 2147483648, but got the string "
+                "\"8\""));
   EXPECT_THAT(
       describe(configured, R"({"hidden_size": 8, "layers": 1.5})").errors,
       HasSubstr("expects a whole number known when compiling, but got "
