@@ -103,8 +103,9 @@ void KernelTest::check(const std::string &text,
         compare(results[i], tolerance);
         first.emplace_back(buffer.data(), buffer.data() + buffer.size());
       }
-      EXPECT_EQ(0, std::memcmp(first[i].data(), buffer.data(),
-                               buffer.size() * sizeof(float)))
+      EXPECT_TRUE(first[i].empty() ||
+                  std::memcmp(first[i].data(), buffer.data(),
+                              buffer.size() * sizeof(float)) == 0)
           << "result " << i << " differs with " << slots << " slots";
     }
   }
