@@ -23,9 +23,8 @@ namespace {
 
 /// f32 keeps 24 bits; a dot product of K terms of random sign loses about
 /// sqrt(K) / 2 units of the last place, and a model some tens of those. 1e-4 of
-/// the value plus 1e-4 of the tensor's mean magnitude is about fifty times what
-/// correct f32 code shows on the models of the test suite, and a thousandth of
-/// what a wrong mask, scale or activation does.
+/// the value plus 1e-4 of the tensor's mean magnitude is about fifty times the
+/// worst error seen on the ViT and the BERT of the test suite.
 constexpr double kRelative = 1e-4;
 constexpr double kOfMean = 1e-4;
 
