@@ -4,7 +4,7 @@
 #ifndef ATTN_PASSES_COST_H
 #define ATTN_PASSES_COST_H
 
-#include "passes/SymbolicShapes.h"
+#include "passes/plan/SymbolicShapes.h"
 
 namespace attn {
 

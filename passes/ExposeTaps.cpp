@@ -4,7 +4,7 @@
 #include "dialect/AttnOps.h"
 #include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
-#include "passes/SymbolicShapes.h"
+#include "passes/plan/SymbolicShapes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 

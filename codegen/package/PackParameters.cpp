@@ -4,7 +4,7 @@
 #include "codegen/package/PackParameters.h"
 
 #include "codegen/reference/Evaluator.h"
-#include "passes/ParameterStorage.h"
+#include "passes/plan/ParameterStorage.h"
 
 #include "llvm/Support/raw_ostream.h"
 

@@ -7,7 +7,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Transforms/Passes.h"
 #include "passes/ModelFunctions.h"
-#include "passes/SymbolicShapes.h"
+#include "passes/plan/SymbolicShapes.h"
 #include "test/passes/Evaluation.h"
 #include "test/passes/RandomModel.h"
 

@@ -3,8 +3,8 @@
 
 #include "tools/attnc/Compiler.h"
 
-#include "codegen/cpu/ModelFunction.h"
 #include "codegen/cpu/Passes.h"
+#include "codegen/cpu/model/ModelFunction.h"
 #include "codegen/package/Header.h"
 #include "codegen/package/Library.h"
 #include "codegen/package/PackParameters.h"

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// attn.embedding: rows of a table by computed or checked ids.
+
+#include "codegen/cpu/kernels/KernelEmitter.h"
+#include "codegen/cpu/tiles/ElementLoops.h"
+#include "dialect/AttnOps.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+static LogicalResult emitEmbedding(TileBuilder &b, Operation *operation) {
+  auto op = cast<EmbeddingOp>(operation);
+  ArrayRef<int64_t> tableShape = op.getTable().getType().getShape();
+  int64_t entries = tableShape[0], width = tableShape[1];
+  if (entries == 0)
+    return op.emitError("expects a table with entries");
+  Value ids = flatten(b, b.memory(op.getIds()));
+  Value table = flatten(b, b.memory(op.getTable()));
+  Value output = flatten(b, b.memory(op.getResult()));
+  Value lowest = arith::ConstantOp::create(b, b.getI64IntegerAttr(0));
+  Value highest =
+      arith::ConstantOp::create(b, b.getI64IntegerAttr(entries - 1));
+
+  auto [first, last] = b.share(b.dim(ids, 0));
+  b.forRange(first, last, b.idx(1), [&](Value i) {
+    // No id may read outside the table, whoever computed it.
+    Value id = b.loadScalar(ids, i);
+    id = arith::MaxSIOp::create(b, id, lowest);
+    id = arith::MinSIOp::create(b, id, highest);
+    Value row = arith::IndexCastOp::create(b, b.getIndexType(), id);
+    Value from = b.mul(row, width), to = b.mul(i, width);
+    b.forLanes(b.idx(width), [&](Value offset, Value mask) {
+      Value elements = b.load(table, b.add(from, offset), mask);
+      b.store(elements, output, b.add(to, offset), mask);
+    });
+  });
+  return success();
+}
+
+const KernelEmitter attn::cpu::embeddingEmitter = {.match =
+                                                       matchOp<EmbeddingOp>,
+                                                   .scratchBytes = nullptr,
+                                                   .emit = emitEmbedding};

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Rows split into register tiles: heights are code, how many is arithmetic.
+
+#ifndef ATTN_CODEGEN_CPU_TILES_ROWTILES_H
+#define ATTN_CODEGEN_CPU_TILES_ROWTILES_H
+
+#include "codegen/cpu/tiles/TileBuilder.h"
+
+namespace attn::cpu {
+
+/// `count` rows from `first` on as ceil(count / tallest) tiles whose heights
+/// differ by one at most: 128 rows by 6 are 18 tiles of 6 and 4 of 5, with no
+/// tile of 1 to 3 rows that would leave registers idle.
+class RowTiles {
+public:
+  RowTiles(TileBuilder &b, Value first, Value count, int tallest);
+
+  /// body(row, height) for each tile, rows ascending; one copy of the code for
+  /// each height.
+  void emit(TileBuilder &b, llvm::function_ref<void(Value, int)> body) const;
+
+private:
+  struct Run {
+    int height;
+    Value first, end;
+  };
+  llvm::SmallVector<Run> runs;
+};
+
+/// sums[r][p] + sum_k left(r, k) * right(p, k) on a register tile, k ascending
+/// below `depth`; left is a scalar, right 16 lanes. With skipZeros a product
+/// whose left factor is 0 is left out, so that it may be NaN.
+llvm::SmallVector<Value> multiplyTile(
+    TileBuilder &b, int rows, int panels, Value depth,
+    llvm::ArrayRef<Value> sums, llvm::function_ref<Value(int, Value)> left,
+    llvm::function_ref<Value(int, Value)> right, bool skipZeros = false);
+
+} // namespace attn::cpu
+
+#endif // ATTN_CODEGEN_CPU_TILES_ROWTILES_H

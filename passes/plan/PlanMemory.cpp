@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Gives every intermediate tensor of a model a buffer; buffers are shared by
+// tensors that are never alive together.
+
+#include "dialect/AttnOps.h"
+#include "passes/ModelFunctions.h"
+#include "passes/Passes.h"
+#include "passes/plan/SymbolicShapes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/AffineExpr.h"
+
+namespace attn {
+#define GEN_PASS_DEF_PLANMEMORY
+#include "passes/Passes.h.inc"
+} // namespace attn
+
+using namespace mlir;
+using namespace attn;
+
+namespace {
+
+//===----------------------------------------------------------------------===//
+// Copies: where a value cannot be computed in the place it has to be in
+//===----------------------------------------------------------------------===//
+
+/// Inserts launches of copy kernels.
+class Copier {
+public:
+  explicit Copier(ModuleOp module) : symbols(module) {}
+
+  Value copy(OpBuilder &builder, Value value) {
+    func::FuncOp kernel = kernelFor(cast<RankedTensorType>(value.getType()));
+    auto launch = LaunchOp::create(
+        builder, value.getLoc(), value.getType(),
+        FlatSymbolRefAttr::get(kernel.getSymNameAttr()), value);
+    return launch.getOutputs()[0];
+  }
+
+private:
+  func::FuncOp kernelFor(RankedTensorType type) {
+    func::FuncOp &kernel = kernels[type];
+    if (kernel)
+      return kernel;
+    OpBuilder builder(type.getContext());
+    Location loc = symbols.getOp()->getLoc();
+    kernel =
+        func::FuncOp::create(loc, "copy_" + std::to_string(kernels.size() - 1),
+                             builder.getFunctionType(type, type));
+    kernel.setPrivate();
+    kernel->setAttr(kKernelAttr, builder.getUnitAttr());
+    Block *entry = kernel.addEntryBlock();
+    builder.setInsertionPointToEnd(entry);
+    Value source = entry->getArgument(0);
+    Value empty = tensor::EmptyOp::create(
+        builder, loc, tensor::getMixedSizes(builder, loc, source),
+        type.getElementType());
+    AffineMap identity = builder.getMultiDimIdentityMap(type.getRank());
+    auto copy = linalg::GenericOp::create(
+        builder, loc, type, source, empty, ArrayRef{identity, identity},
+        SmallVector<utils::IteratorType>(type.getRank(),
+                                         utils::IteratorType::parallel),
+        [](OpBuilder &b, Location l, ValueRange arguments) {
+          linalg::YieldOp::create(b, l, arguments[0]);
+        });
+    func::ReturnOp::create(builder, loc, copy.getResults());
+    symbols.insert(kernel);
+    return kernel;
+  }
+
+  SymbolTable symbols;
+  llvm::DenseMap<Type, func::FuncOp> kernels;
+};
+
+//===----------------------------------------------------------------------===//
+// Lifetimes
+//===----------------------------------------------------------------------===//
+
+/// Positions [first, last] of the function, both included.
+struct Interval {
+  int64_t first, last;
+  bool overlaps(const Interval &other) const {
+    return first <= other.last && other.first <= last;
+  }
+};
+
+/// When the memory of each launch result holds something still needed.
+class Lifetimes {
+public:
+  explicit Lifetimes(func::FuncOp func) { number(func.getBody().front()); }
+
+  SmallVector<Interval> of(Value result) const {
+    Operation *launch = result.getDefiningOp();
+    int64_t first = positionOf(launch);
+    SmallVector<Interval> intervals{
+        {first, lastRead(result, first, launch->getBlock())}};
+    addCarried(result, intervals);
+    return intervals;
+  }
+
+  /// Last position at which a value that is there from `last` on, or a view of
+  /// it, is read. `home` is the block that defines it.
+  int64_t lastRead(Value value, int64_t last, Block *home) const {
+    for (OpOperand &use : value.getUses()) {
+      Operation *user = use.getOwner();
+      if (isView(user)) {
+        last = lastRead(user->getResult(0), last, home);
+      } else if (auto loop = dyn_cast<scf::ForOp>(user)) {
+        // The first iteration reads the initial value where it lies.
+        BlockArgument argument = loop.getTiedLoopRegionIterArg(&use);
+        last = std::max(last,
+                        lastRead(argument, positionOf(loop), loop.getBody()));
+      } else if (isa<scf::YieldOp>(user)) {
+        last = std::max(last, ends.lookup(user->getParentOp()));
+      } else {
+        // What a loop reads from outside it reads in every iteration.
+        Operation *ancestor = home->findAncestorOpInBlock(*user);
+        last = std::max(last, ancestor == user ? positionOf(user)
+                                               : ends.lookup(ancestor));
+      }
+    }
+    return last;
+  }
+
+  int64_t positionOf(Operation *op) const { return positions.lookup(op); }
+
+private:
+  void number(Block &block) {
+    for (Operation &op : block) {
+      positions[&op] = next++;
+      for (Region &region : op.getRegions())
+        for (Block &inner : region)
+          number(inner);
+      ends[&op] = next++;
+    }
+  }
+
+  /// A carried value lives also from the start of the next iteration to its
+  /// last use there, and behind the loop.
+  void addCarried(Value value, SmallVector<Interval> &intervals) const {
+    for (OpOperand &use : value.getUses()) {
+      Operation *user = use.getOwner();
+      if (isView(user))
+        addCarried(user->getResult(0), intervals);
+      if (!isa<scf::YieldOp>(user))
+        continue;
+      auto loop = cast<scf::ForOp>(user->getParentOp());
+      unsigned number = use.getOperandNumber();
+      int64_t begin = positionOf(loop), end = ends.lookup(loop);
+      intervals.push_back({begin, lastRead(loop.getRegionIterArg(number), begin,
+                                           loop.getBody())});
+      intervals.push_back(
+          {end, lastRead(loop.getResult(number), end, loop->getBlock())});
+    }
+  }
+
+  llvm::DenseMap<Operation *, int64_t> positions, ends;
+  int64_t next = 0;
+};
+
+//===----------------------------------------------------------------------===//
+// Buffers
+//===----------------------------------------------------------------------===//
+
+struct Buffer {
+  DimExpr bytes;
+  SmallVector<Interval> occupied;
+
+  bool isFree(ArrayRef<Interval> intervals) const {
+    return llvm::none_of(intervals, [&](const Interval &interval) {
+      return llvm::any_of(occupied, [&](const Interval &other) {
+        return interval.overlaps(other);
+      });
+    });
+  }
+};
+
+/// Assigns buffers first come, first served, preferring one that is large
+/// enough already, then one that can grow.
+class BufferTable {
+public:
+  int64_t assign(const DimExpr &bytes, ArrayRef<Interval> intervals) {
+    int64_t chosen = choose(bytes, intervals);
+    if (chosen < 0) {
+      chosen = buffers.size();
+      buffers.push_back({bytes, {}});
+    }
+    Buffer &buffer = buffers[chosen];
+    if (!buffer.bytes.dominates(bytes))
+      buffer.bytes = bytes;
+    buffer.occupied.append(intervals.begin(), intervals.end());
+    return chosen;
+  }
+  ArrayRef<Buffer> get() const { return buffers; }
+
+private:
+  int64_t choose(const DimExpr &bytes, ArrayRef<Interval> intervals) const {
+    int64_t best = -1;
+    auto isBetter = [&](const Buffer &buffer) {
+      if (best < 0)
+        return true;
+      const Buffer &old = buffers[best];
+      bool fits = buffer.bytes.dominates(bytes);
+      if (fits != old.bytes.dominates(bytes))
+        return fits;
+      // The smallest that fits; else the largest, which grows least.
+      return fits ? old.bytes.dominates(buffer.bytes)
+                  : buffer.bytes.dominates(old.bytes);
+    };
+    for (auto [i, buffer] : llvm::enumerate(buffers)) {
+      bool comparable =
+          buffer.bytes.dominates(bytes) || bytes.dominates(buffer.bytes);
+      if (comparable && buffer.isFree(intervals) && isBetter(buffer))
+        best = i;
+    }
+    return best;
+  }
+
+  SmallVector<Buffer> buffers;
+};
+
+class Planner {
+public:
+  Planner(func::FuncOp func, Copier &copier) : func(func), copier(copier) {}
+
+  LogicalResult run() {
+    if (failed(verifyOperations()))
+      return failure();
+    copyOutputs();
+    // A copy may itself write what a later one reads, where values swap places.
+    while (copyOverlappingCarries())
+      ;
+    FailureOr<SymbolicShapes> shapes = SymbolicShapes::compute(func);
+    if (failed(shapes))
+      return failure();
+    Lifetimes lifetimes(func);
+    BufferTable buffers;
+    LogicalResult status = success();
+    func.walk([&](LaunchOp launch) {
+      SmallVector<int64_t> numbers;
+      for (Value result : launch.getOutputs()) {
+        auto output = outputs.find(result);
+        if (output != outputs.end()) {
+          numbers.push_back(-1 - output->second);
+          continue;
+        }
+        FailureOr<DimExpr> bytes = bytesOf(result, *shapes);
+        if (failed(bytes)) {
+          status = failure();
+          return;
+        }
+        numbers.push_back(buffers.assign(*bytes, lifetimes.of(result)));
+      }
+      annotateShapes(launch, *shapes);
+      launch->setAttr(kBuffersAttr,
+                      DenseI64ArrayAttr::get(func.getContext(), numbers));
+    });
+    if (succeeded(status))
+      annotate(*shapes, buffers.get());
+    return status;
+  }
+
+private:
+  static FailureOr<DimExpr> bytesOf(Value value, const SymbolicShapes &shapes) {
+    FailureOr<DimExpr> elements = shapes.elementsOf(value);
+    if (failed(elements))
+      return failure();
+    Type element = cast<RankedTensorType>(value.getType()).getElementType();
+    if (!element.isIntOrFloat())
+      return emitError(value.getLoc(), "expects a tensor of numbers, but got ")
+             << value.getType();
+    std::optional<DimExpr> bytes = DimExpr::multiply(
+        *elements,
+        DimExpr::constant((element.getIntOrFloatBitWidth() + 7) / 8));
+    if (!bytes)
+      return emitError(value.getLoc(), "has more bytes than 64 bits count");
+    return *bytes;
+  }
+
+  /// A result is computed in the caller's memory if one launch outside every
+  /// loop defines it, for one output; otherwise it is copied there.
+  void copyOutputs() {
+    auto terminator =
+        cast<func::ReturnOp>(func.getBody().front().getTerminator());
+    OpBuilder builder(terminator);
+    for (OpOperand &operand : terminator->getOpOperands()) {
+      Value memory = memoryOf(operand.get());
+      if (!memory.getDefiningOp<LaunchOp>() || outputs.count(memory)) {
+        operand.set(copier.copy(builder, operand.get()));
+        memory = operand.get();
+      }
+      outputs[memory] = operand.getOperandNumber();
+    }
+  }
+
+  /// The lifetimes below know launches, reshapes and loops that run at least
+  /// once.
+  LogicalResult verifyOperations() {
+    WalkResult result = func.walk([&](Operation *op) -> WalkResult {
+      if (auto loop = dyn_cast<scf::ForOp>(op)) {
+        std::optional<APInt> count = loop.getStaticTripCount();
+        if (count && count->isStrictlyPositive() &&
+            llvm::all_of(loop.getResultTypes(),
+                         llvm::IsaPred<RankedTensorType>))
+          return WalkResult::advance();
+        return loop.emitError("expects a constant number of layers, at least "
+                              "one, that carry tensors");
+      }
+      bool isKnown =
+          op == func ||
+          isa<LaunchOp, GetParameterOp, func::ReturnOp, scf::YieldOp>(op) ||
+          isView(op);
+      if (isKnown ||
+          (isPure(op) && op->getNumRegions() == 0 &&
+           llvm::none_of(op->getResultTypes(), llvm::IsaPred<TensorType>)))
+        return WalkResult::advance();
+      return op->emitError("is not part of a kernel; run "
+                           "attn-outline-kernels");
+    });
+    return failure(result.wasInterrupted());
+  }
+
+  /// A carried value may not be written while its predecessor is still read.
+  /// Returns whether there was one.
+  bool copyOverlappingCarries() {
+    Lifetimes lifetimes(func);
+    SmallVector<OpOperand *> overlapping;
+    func.walk([&](scf::YieldOp yield) {
+      auto loop = cast<scf::ForOp>(yield->getParentOp());
+      for (OpOperand &operand : yield->getOpOperands()) {
+        Value memory = memoryOf(operand.get());
+        int64_t lastRead = lifetimes.lastRead(
+            loop.getRegionIterArg(operand.getOperandNumber()),
+            lifetimes.positionOf(loop), loop.getBody());
+        Operation *producer = memory.getDefiningOp();
+        if (!isa_and_nonnull<LaunchOp>(producer) ||
+            producer->getBlock() != loop.getBody() ||
+            lifetimes.positionOf(producer) <= lastRead)
+          overlapping.push_back(&operand);
+      }
+    });
+    for (OpOperand *operand : overlapping) {
+      OpBuilder builder(operand->getOwner());
+      operand->set(copier.copy(builder, operand->get()));
+    }
+    return !overlapping.empty();
+  }
+
+  /// Kernels are soon no longer functions on tensors that shapes could be
+  /// followed through.
+  static void annotateShapes(LaunchOp launch, const SymbolicShapes &shapes) {
+    MLIRContext *context = launch.getContext();
+    SmallVector<Attribute> maps;
+    for (Value result : launch.getOutputs()) {
+      SmallVector<AffineExpr> dims;
+      for (const DimExpr &dim : shapes.shapeOf(result))
+        dims.push_back(dim.toAffine(context));
+      maps.push_back(AffineMapAttr::get(
+          AffineMap::get(0, shapes.symbols().size(), dims, context)));
+    }
+    launch->setAttr(kShapesAttr, ArrayAttr::get(context, maps));
+  }
+
+  void annotate(const SymbolicShapes &shapes, ArrayRef<Buffer> buffers) {
+    MLIRContext *context = func.getContext();
+    Builder builder(context);
+    SmallVector<Attribute> bytes;
+    for (const Buffer &buffer : buffers)
+      bytes.push_back(AffineMapAttr::get(AffineMap::get(
+          0, shapes.symbols().size(), buffer.bytes.toAffine(context))));
+    func->setAttr(kBufferBytesAttr, builder.getArrayAttr(bytes));
+    SmallVector<StringRef> names(shapes.symbols().begin(),
+                                 shapes.symbols().end());
+    func->setAttr(kSymbolsAttr, builder.getStrArrayAttr(names));
+  }
+
+  func::FuncOp func;
+  Copier &copier;
+  llvm::DenseMap<Value, int64_t> outputs;
+};
+
+struct PlanMemory : attn::impl::PlanMemoryBase<PlanMemory> {
+  void runOnOperation() override {
+    Copier copier(getOperation());
+    FailureOr<SmallVector<func::FuncOp>> models =
+        modelFunctions(getOperation());
+    if (failed(models))
+      return signalPassFailure();
+    for (func::FuncOp func : *models)
+      if (failed(Planner(func, copier).run()))
+        return signalPassFailure();
+  }
+};
+
+} // namespace
