@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Reads an attn.attention: its views, and whether its score folds into Q.
 
-#include "codegen/cpu/attention/AttentionForm.h"
+#include "codegen/cpu/attention/Form.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
@@ -130,6 +130,7 @@ FailureOr<AttentionForm> attn::cpu::readAttention(TileBuilder &b,
     return op.emitError("expects the width of 'value' to be static");
   form.headsPerKeyHead = query.getDimSize(1) / key.getDimSize(1);
   form.scale = readScale(op.getScore());
+  form.score = &op.getScore();
   form.keep = op.getKeep().empty() ? nullptr : &op.getKeep();
   return form;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // What the schedule of attention needs to know of an attn.attention.
 
-#ifndef ATTN_CODEGEN_CPU_ATTENTION_ATTENTIONFORM_H
-#define ATTN_CODEGEN_CPU_ATTENTION_ATTENTIONFORM_H
+#ifndef ATTN_CODEGEN_CPU_ATTENTION_FORM_H
+#define ATTN_CODEGEN_CPU_ATTENTION_FORM_H
 
 #include "codegen/cpu/tiles/TileBuilder.h"
 #include "dialect/AttnOps.h"
@@ -22,6 +22,7 @@ struct AttentionForm {
   int64_t headWidth, valueWidth, headsPerKeyHead;
   /// The score is scale * dot; otherwise its region is inlined.
   std::optional<double> scale;
+  mlir::Region *score;
   mlir::Region *keep; ///< or null
 
   /// What queries are multiplied with before the dot products.
@@ -34,4 +35,4 @@ mlir::FailureOr<AttentionForm> readAttention(TileBuilder &b, AttentionOp op);
 
 } // namespace attn::cpu
 
-#endif // ATTN_CODEGEN_CPU_ATTENTION_ATTENTIONFORM_H
+#endif // ATTN_CODEGEN_CPU_ATTENTION_FORM_H

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Scores of a chunk as a matrix product of queries and keys.
+
+#ifndef ATTN_CODEGEN_CPU_ATTENTION_DOTSCORES_H
+#define ATTN_CODEGEN_CPU_ATTENTION_DOTSCORES_H
+
+#include "codegen/cpu/attention/State.h"
+#include "codegen/cpu/tiles/RowTiles.h"
+
+namespace attn::cpu {
+
+/// Copies the rows' queries to scratch, scaled.
+void loadQueries(AttentionState &s, const HeadRows &rows);
+
+/// scores[row, j] = q_row . k_j for the keys of a chunk and up to 15 more.
+void multiplyDots(AttentionState &s, const RowTiles &tiles, const Chunk &chunk);
+
+} // namespace attn::cpu
+
+#endif // ATTN_CODEGEN_CPU_ATTENTION_DOTSCORES_H

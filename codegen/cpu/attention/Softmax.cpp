@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Online softmax between chunks (Milakov and Gimelshein 2018) in base 2. The
+// reference of a row is its maximum rounded up to an integer, so that factors
+// between chunks are exact powers of two.
+
+#include "codegen/cpu/attention/Softmax.h"
+
+#include "codegen/cpu/attention/ScoreRegions.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+static constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+void attn::cpu::startRows(AttentionState &s, const HeadRows &rows) {
+  TileBuilder &b = s.b;
+  b.forRange(rows.count, [&](Value row) {
+    b.forRange(b.idx(0), b.idx(s.layout.valueWidth), b.idx(kPanelWidth),
+               [&](Value column) {
+                 b.store(b.splat(0.0), s.scratch.outputs, {row, column});
+               });
+    b.store(b.splat(0.0), s.scratch.sums, {row, b.idx(0)});
+    memref::StoreOp::create(b, b.f32(-kInfinity), s.scratch.references, row);
+  });
+}
+
+/// max(a, b), either of them where one is NaN: a NaN score shows in the sum.
+static Value larger(TileBuilder &b, Value x, Value y) {
+  Value above = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, y);
+  return arith::SelectOp::create(b, above, x, y);
+}
+
+/// Turns dots into scores and returns their maximum.
+static Value maximum(AttentionState &s, const HeadRows &rows,
+                     const Chunk &chunk, Value row) {
+  TileBuilder &b = s.b;
+  SmallVector<Value> most = b.forLanes(
+      chunk.count, {b.splat(-kInfinity)},
+      [&](Value column, Value mask, ValueRange so_far) -> SmallVector<Value> {
+        Value dot = b.load(s.scratch.scores, {row, column});
+        Value score = scoreOnLanes(s, rows, chunk, {row, column, mask}, dot);
+        if (score != dot)
+          b.store(score, s.scratch.scores, {row, column});
+        return {larger(b, so_far.front(), score)};
+      });
+  Value vector = most.front();
+  for (int64_t half = kPanelWidth / 2; half >= 1; half /= 2) {
+    SmallVector<int64_t> low = llvm::to_vector(llvm::seq<int64_t>(0, half));
+    SmallVector<int64_t> high =
+        llvm::to_vector(llvm::seq<int64_t>(half, 2 * half));
+    vector = larger(b, vector::ShuffleOp::create(b, vector, vector, low),
+                    vector::ShuffleOp::create(b, vector, vector, high));
+  }
+  return vector::ExtractOp::create(b, vector, ArrayRef<int64_t>{0});
+}
+
+/// 2^x for x <= 0, exactly 0 from -127 down; relative error 2.1e-7 (minimax,
+/// fitted by Remez). NaN stays NaN.
+static Value exp2OfNegative(TileBuilder &b, Value x) {
+  static constexpr double kCoefficients[] = {1.000000072,    0.6931469671,
+                                             0.2402211971,   0.05550713243,
+                                             0.009675541724, 0.001327647987};
+  x = larger(b, b.splat(-127.0), x);
+  // Adding 1.5 * 2^23 rounds to an integer and leaves it, biased as an
+  // exponent, in the low bits.
+  Value magic = b.splat(12582912.0 + 127.0);
+  Value shifted = arith::AddFOp::create(b, x, magic);
+  Value whole = arith::SubFOp::create(b, shifted, magic);
+  Value r = arith::SubFOp::create(b, x, whole);
+  Value p = b.splat(kCoefficients[5]);
+  for (int i = 4; i >= 0; --i)
+    p = b.fma(p, r, b.splat(kCoefficients[i]));
+  VectorType integers = b.lanes(b.getI32Type());
+  Value bits = arith::BitcastOp::create(b, integers, shifted);
+  Value shift = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(integers, b.getI32IntegerAttr(23)));
+  bits = arith::ShLIOp::create(b, bits, shift);
+  Value power = arith::BitcastOp::create(b, b.lanes(), bits);
+  return arith::MulFOp::create(b, p, power);
+}
+
+/// Brings a row's sums to a larger reference: by an exact power of two.
+static void rescale(AttentionState &s, Value row, Value reference) {
+  TileBuilder &b = s.b;
+  Value old = b.loadScalar(s.scratch.references, row);
+  Value grows =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::ULT, old, reference);
+  b.ifThen(grows, [&] {
+    Value change = arith::SubFOp::create(b, old, reference);
+    Value factor = b.splat(math::Exp2Op::create(b, change));
+    auto scale = [&](Value buffer, Value column) {
+      Value x = b.load(buffer, {row, column});
+      b.store(arith::MulFOp::create(b, x, factor), buffer, {row, column});
+    };
+    scale(s.scratch.sums, b.idx(0));
+    b.forRange(b.idx(0), b.idx(s.layout.valueWidth), b.idx(kPanelWidth),
+               [&](Value column) { scale(s.scratch.outputs, column); });
+    memref::StoreOp::create(b, reference, s.scratch.references, row);
+  });
+}
+
+/// Scores to weights, added to the row's sum.
+static void exponentials(AttentionState &s, const Chunk &chunk, Value row,
+                         Value reference) {
+  TileBuilder &b = s.b;
+  Value end = b.mul(b.ceilDiv(chunk.count, kPanelWidth), kPanelWidth);
+  Value origin = b.splat(reference);
+  SmallVector<Value> sum =
+      b.forRange(b.idx(0), end, b.idx(kPanelWidth),
+                 {b.load(s.scratch.sums, {row, b.idx(0)})},
+                 [&](Value column, ValueRange so_far) -> SmallVector<Value> {
+                   Value score = b.load(s.scratch.scores, {row, column});
+                   Value weight = exp2OfNegative(
+                       b, arith::SubFOp::create(b, score, origin));
+                   b.store(weight, s.scratch.scores, {row, column});
+                   return {arith::AddFOp::create(b, so_far.front(), weight)};
+                 });
+  b.store(sum.front(), s.scratch.sums, {row, b.idx(0)});
+}
+
+static void softmaxRow(AttentionState &s, const HeadRows &rows,
+                       const Chunk &chunk, Value row) {
+  TileBuilder &b = s.b;
+  Value most = math::CeilOp::create(b, maximum(s, rows, chunk, row));
+  rescale(s, row, most);
+  // Where nothing is kept any finite reference gives weights of 0.
+  Value reference = b.loadScalar(s.scratch.references, row);
+  Value isNone = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, reference,
+                                       b.f32(-kInfinity));
+  exponentials(s, chunk, row,
+               arith::SelectOp::create(b, isNone, b.f32(0.0), reference));
+}
+
+void attn::cpu::softmaxChunk(AttentionState &s, const HeadRows &rows,
+                             const Chunk &chunk) {
+  s.b.forRange(rows.count, [&](Value row) { softmaxRow(s, rows, chunk, row); });
+}

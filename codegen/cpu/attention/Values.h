@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Outputs as a product of weights and values.
+
+#ifndef ATTN_CODEGEN_CPU_ATTENTION_VALUES_H
+#define ATTN_CODEGEN_CPU_ATTENTION_VALUES_H
+
+#include "codegen/cpu/attention/State.h"
+#include "codegen/cpu/tiles/RowTiles.h"
+
+namespace attn::cpu {
+
+/// Notes whether all values of a key head are finite: only then a weight of 0
+/// silences a masked key by itself. Nothing to do where nothing is masked.
+void checkValues(AttentionState &s, Value batch, Value keyHead);
+
+/// outputs[row, :] += weights[row, j] v[j, :] over the keys of a chunk,
+/// ascending.
+void addValues(AttentionState &s, const HeadRows &rows, const RowTiles &tiles,
+               const Chunk &chunk);
+
+} // namespace attn::cpu
+
+#endif // ATTN_CODEGEN_CPU_ATTENTION_VALUES_H
