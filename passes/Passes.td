@@ -170,7 +170,9 @@ def PlanMemory : Pass<"attn-plan-memory", "::mlir::ModuleOp"> {
     Gives each result of a launch a buffer: n >= 0 is a buffer of the workspace,
     -1 - k the memory of the model's result k. Results share a buffer when their
     lifetimes are disjoint and one of their sizes dominates the other for all
-    sizes of the dynamic dimensions. The sizes, in bytes, are in the function's
+    sizes of the dynamic dimensions. A result is also written over an operand
+    that nothing reads later, if the kernel reads that operand only for the very
+    element that it computes, a residual for instance. The sizes, in bytes, are in the function's
     attribute `attn.buffer_bytes`, polynomials in its `attn.symbols`;
     `attn.shapes` on a launch gives the sizes of its results.
   }];

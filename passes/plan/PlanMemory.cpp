@@ -5,6 +5,8 @@
 #include "dialect/AttnOps.h"
 #include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
+#include "passes/plan/InPlace.h"
+#include "passes/plan/Lifetimes.h"
 #include "passes/plan/SymbolicShapes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -76,132 +78,89 @@ private:
 };
 
 //===----------------------------------------------------------------------===//
-// Lifetimes
-//===----------------------------------------------------------------------===//
-
-/// Positions [first, last] of the function, both included.
-struct Interval {
-  int64_t first, last;
-  bool overlaps(const Interval &other) const {
-    return first <= other.last && other.first <= last;
-  }
-};
-
-/// When the memory of each launch result holds something still needed.
-class Lifetimes {
-public:
-  explicit Lifetimes(func::FuncOp func) { number(func.getBody().front()); }
-
-  SmallVector<Interval> of(Value result) const {
-    Operation *launch = result.getDefiningOp();
-    int64_t first = positionOf(launch);
-    SmallVector<Interval> intervals{
-        {first, lastRead(result, first, launch->getBlock())}};
-    addCarried(result, intervals);
-    return intervals;
-  }
-
-  /// Last position at which a value that is there from `last` on, or a view of
-  /// it, is read. `home` is the block that defines it.
-  int64_t lastRead(Value value, int64_t last, Block *home) const {
-    for (OpOperand &use : value.getUses()) {
-      Operation *user = use.getOwner();
-      if (isView(user)) {
-        last = lastRead(user->getResult(0), last, home);
-      } else if (auto loop = dyn_cast<scf::ForOp>(user)) {
-        // The first iteration reads the initial value where it lies.
-        BlockArgument argument = loop.getTiedLoopRegionIterArg(&use);
-        last = std::max(last,
-                        lastRead(argument, positionOf(loop), loop.getBody()));
-      } else if (isa<scf::YieldOp>(user)) {
-        last = std::max(last, ends.lookup(user->getParentOp()));
-      } else {
-        // What a loop reads from outside it reads in every iteration.
-        Operation *ancestor = home->findAncestorOpInBlock(*user);
-        last = std::max(last, ancestor == user ? positionOf(user)
-                                               : ends.lookup(ancestor));
-      }
-    }
-    return last;
-  }
-
-  int64_t positionOf(Operation *op) const { return positions.lookup(op); }
-
-private:
-  void number(Block &block) {
-    for (Operation &op : block) {
-      positions[&op] = next++;
-      for (Region &region : op.getRegions())
-        for (Block &inner : region)
-          number(inner);
-      ends[&op] = next++;
-    }
-  }
-
-  /// A carried value lives also from the start of the next iteration to its
-  /// last use there, and behind the loop.
-  void addCarried(Value value, SmallVector<Interval> &intervals) const {
-    for (OpOperand &use : value.getUses()) {
-      Operation *user = use.getOwner();
-      if (isView(user))
-        addCarried(user->getResult(0), intervals);
-      if (!isa<scf::YieldOp>(user))
-        continue;
-      auto loop = cast<scf::ForOp>(user->getParentOp());
-      unsigned number = use.getOperandNumber();
-      int64_t begin = positionOf(loop), end = ends.lookup(loop);
-      intervals.push_back({begin, lastRead(loop.getRegionIterArg(number), begin,
-                                           loop.getBody())});
-      intervals.push_back(
-          {end, lastRead(loop.getResult(number), end, loop->getBlock())});
-    }
-  }
-
-  llvm::DenseMap<Operation *, int64_t> positions, ends;
-  int64_t next = 0;
-};
-
-//===----------------------------------------------------------------------===//
 // Buffers
 //===----------------------------------------------------------------------===//
 
-struct Buffer {
-  DimExpr bytes;
-  SmallVector<Interval> occupied;
-
-  bool isFree(ArrayRef<Interval> intervals) const {
-    return llvm::none_of(intervals, [&](const Interval &interval) {
-      return llvm::any_of(occupied, [&](const Interval &other) {
-        return interval.overlaps(other);
-      });
-    });
-  }
+/// A value's memory over one interval.
+struct Occupant {
+  Value memory;
+  Interval interval;
 };
 
-/// Assigns buffers first come, first served, preferring one that is large
-/// enough already, then one that can grow.
+struct Buffer {
+  DimExpr bytes;
+  SmallVector<Occupant> occupied;
+};
+
+/// A value that wants memory.
+struct Candidate {
+  Value value;
+  DimExpr bytes;
+  SmallVector<Interval> intervals;
+};
+
+/// Which values may be written over which.
+using Overwritable = llvm::DenseMap<Value, SmallVector<Value>>;
+
+/// Assigns buffers first come, first served, preferring the one of an operand
+/// that may be overwritten, then one that is large enough already, then one
+/// that can grow.
 class BufferTable {
 public:
-  int64_t assign(const DimExpr &bytes, ArrayRef<Interval> intervals) {
-    int64_t chosen = choose(bytes, intervals);
+  explicit BufferTable(const Overwritable &overwritable)
+      : overwritable(overwritable) {}
+
+  int64_t assign(const Candidate &candidate) {
+    int64_t chosen = choose(candidate);
     if (chosen < 0) {
       chosen = buffers.size();
-      buffers.push_back({bytes, {}});
+      buffers.push_back({candidate.bytes, {}});
     }
     Buffer &buffer = buffers[chosen];
-    if (!buffer.bytes.dominates(bytes))
-      buffer.bytes = bytes;
-    buffer.occupied.append(intervals.begin(), intervals.end());
+    if (!buffer.bytes.dominates(candidate.bytes))
+      buffer.bytes = candidate.bytes;
+    for (const Interval &interval : candidate.intervals)
+      buffer.occupied.push_back({candidate.value, interval});
     return chosen;
   }
   ArrayRef<Buffer> get() const { return buffers; }
 
 private:
-  int64_t choose(const DimExpr &bytes, ArrayRef<Interval> intervals) const {
+  /// `later` is computed in place of `earlier`, by the launch that reads it
+  /// last.
+  bool isOverwritten(const Occupant &earlier, const Occupant &later) const {
+    auto found = overwritable.find(later.memory);
+    return later.interval.takesOverFrom(earlier.interval) &&
+           found != overwritable.end() &&
+           llvm::is_contained(found->second, earlier.memory);
+  }
+
+  /// Whether the candidate can be in that buffer, and whether it is there in
+  /// place of an operand.
+  struct Fit {
+    bool isFree = true, isInPlace = false;
+  };
+  Fit fit(const Buffer &buffer, const Candidate &candidate) const {
+    Fit fit;
+    for (const Interval &interval : candidate.intervals)
+      for (const Occupant &other : buffer.occupied) {
+        Occupant mine{candidate.value, interval};
+        if (!interval.overlaps(other.interval))
+          continue;
+        bool overwrites = isOverwritten(other, mine);
+        fit.isInPlace |= overwrites;
+        fit.isFree &= overwrites || isOverwritten(mine, other);
+      }
+    return fit;
+  }
+
+  int64_t choose(const Candidate &candidate) const {
+    const DimExpr &bytes = candidate.bytes;
     int64_t best = -1;
-    auto isBetter = [&](const Buffer &buffer) {
-      if (best < 0)
-        return true;
+    bool bestInPlace = false;
+    auto isBetter = [&](const Buffer &buffer, bool isInPlace) {
+      if (best < 0 || isInPlace != bestInPlace)
+        return best < 0 || isInPlace;
       const Buffer &old = buffers[best];
       bool fits = buffer.bytes.dominates(bytes);
       if (fits != old.bytes.dominates(bytes))
@@ -213,14 +172,22 @@ private:
     for (auto [i, buffer] : llvm::enumerate(buffers)) {
       bool comparable =
           buffer.bytes.dominates(bytes) || bytes.dominates(buffer.bytes);
-      if (comparable && buffer.isFree(intervals) && isBetter(buffer))
+      Fit fits = fit(buffer, candidate);
+      if (comparable && fits.isFree && isBetter(buffer, fits.isInPlace)) {
         best = i;
+        bestInPlace = fits.isInPlace;
+      }
     }
     return best;
   }
 
+  const Overwritable &overwritable;
   SmallVector<Buffer> buffers;
 };
+
+//===----------------------------------------------------------------------===//
+// Planning
+//===----------------------------------------------------------------------===//
 
 class Planner {
 public:
@@ -230,14 +197,15 @@ public:
     if (failed(verifyOperations()))
       return failure();
     copyOutputs();
-    // A copy may itself write what a later one reads, where values swap places.
-    while (copyOverlappingCarries())
-      ;
     FailureOr<SymbolicShapes> shapes = SymbolicShapes::compute(func);
+    // A copy may itself write what a later one reads, where values swap places.
+    while (succeeded(shapes) && copyOverlappingCarries(*shapes))
+      shapes = SymbolicShapes::compute(func);
     if (failed(shapes))
       return failure();
     Lifetimes lifetimes(func);
-    BufferTable buffers;
+    Overwritable overwritable = findOverwritable(*shapes);
+    BufferTable buffers(overwritable);
     LogicalResult status = success();
     func.walk([&](LaunchOp launch) {
       SmallVector<int64_t> numbers;
@@ -252,7 +220,8 @@ public:
           status = failure();
           return;
         }
-        numbers.push_back(buffers.assign(*bytes, lifetimes.of(result)));
+        numbers.push_back(
+            buffers.assign({result, *bytes, lifetimes.of(result)}));
       }
       annotateShapes(launch, *shapes);
       launch->setAttr(kBuffersAttr,
@@ -323,9 +292,31 @@ private:
     return failure(result.wasInterrupted());
   }
 
+  Overwritable findOverwritable(const SymbolicShapes &shapes) {
+    Overwritable overwritable;
+    func.walk([&](LaunchOp launch) {
+      for (OpResult result : launch->getResults())
+        overwritable[result] = overwritableMemories(result, shapes);
+    });
+    return overwritable;
+  }
+
+  /// Whether `value`, which the loop yields, is written while its predecessor,
+  /// last read at `lastRead`, is still needed. The launch that reads it last
+  /// may take its place.
+  bool overlapsPredecessor(Value value, int64_t lastRead,
+                           const Lifetimes &lifetimes,
+                           const SymbolicShapes &shapes) {
+    auto result = cast<OpResult>(value);
+    int64_t written = lifetimes.positionOf(result.getOwner());
+    return written < lastRead ||
+           (written == lastRead &&
+            !llvm::is_contained(overwritableMemories(result, shapes), value));
+  }
+
   /// A carried value may not be written while its predecessor is still read.
   /// Returns whether there was one.
-  bool copyOverlappingCarries() {
+  bool copyOverlappingCarries(const SymbolicShapes &shapes) {
     Lifetimes lifetimes(func);
     SmallVector<OpOperand *> overlapping;
     func.walk([&](scf::YieldOp yield) {
@@ -338,7 +329,7 @@ private:
         Operation *producer = memory.getDefiningOp();
         if (!isa_and_nonnull<LaunchOp>(producer) ||
             producer->getBlock() != loop.getBody() ||
-            lifetimes.positionOf(producer) <= lastRead)
+            overlapsPredecessor(memory, lastRead, lifetimes, shapes))
           overlapping.push_back(&operand);
       }
     });

@@ -30,9 +30,10 @@ public:
       results += (results.empty() ? "" : ", ") + output;
       types += (types.empty() ? "" : ", ") + kType;
     }
-    return "func.func @model(%x: " + kType + kDims + ", %y: " + kType + kDims +
-           ") -> (" + types + ") {\n" + kSizes + text + "  return " + results +
-           " : " + types + "\n}\n";
+    return "#id = affine_map<(b, s, c) -> (b, s, c)>\nfunc.func @model(%x: " +
+           kType + kDims + ", %y: " + kType + kDims + ") -> (" + types +
+           ") {\n" + kSizes + text + "  return " + results + " : " + types +
+           "\n}\n";
   }
 
 private:
@@ -42,7 +43,8 @@ private:
       "  %c0 = arith.constant 0 : index\n"
       "  %c1 = arith.constant 1 : index\n"
       "  %batch = tensor.dim %x, %c0 : tensor<?x?x4xf32>\n"
-      "  %length = tensor.dim %x, %c1 : tensor<?x?x4xf32>\n";
+      "  %length = tensor.dim %x, %c1 : tensor<?x?x4xf32>\n"
+      "  %empty = tensor.empty(%batch, %length) : tensor<?x?x4xf32>\n";
 
   unsigned pick(unsigned count) { return source() % count; }
 
@@ -55,12 +57,33 @@ private:
     return line("attn.weight \"" + name + "\" : " + type);
   }
   std::string add(const std::string &a, const std::string &b) {
-    return line("arith.addf " + a + ", " + b + " : " + kType);
+    return line("linalg.generic {indexing_maps = [#id, #id, #id], "
+                "iterator_types = [\"parallel\", \"parallel\", \"parallel\"]} "
+                "ins(" +
+                a + ", " + b + " : " + kType + ", " + kType +
+                ") outs(%empty : " + kType +
+                ") {\n"
+                "  ^bb0(%a: f32, %b: f32, %o: f32):\n"
+                "    %s = arith.addf %a, %b : f32\n"
+                "    linalg.yield %s : f32\n  } -> " +
+                kType);
+  }
+  /// linear(value) + residual, fused.
+  std::string linearPlus(const std::string &value, const std::string &residual,
+                         const std::string &scope) {
+    return line("attn.linear " + value + " weights(" +
+                weight(scope + "weight", "tensor<4x4xf32>") +
+                " : tensor<4x4xf32>) captures(" + residual + " : " + kType +
+                ") maps [#id] epilogue {\n"
+                "  ^bb0(%acc: f32, %r: f32):\n"
+                "    %s = arith.addf %acc, %r : f32\n"
+                "    attn.yield %s : f32\n  } : " +
+                kType + " -> " + kType);
   }
 
   /// What each layer of a stack does; the weights are its own or shared.
   std::string writeStep(unsigned kind, const std::string &value,
-                        const std::string &scope) {
+                        const std::string &residual, const std::string &scope) {
     switch (kind) {
     case 0:
       return line("attn.layer_norm " + value + " scale(" +
@@ -80,6 +103,8 @@ private:
                   "tensor<?x?xf32> into " +
                   kType);
     }
+    case 3:
+      return linearPlus(value, residual, scope);
     default:
       return line("attn.gelu " + value + " : " + kType);
     }
@@ -90,7 +115,7 @@ private:
     unsigned residual = pick(4), tap = pick(3 * layers);
     std::vector<unsigned> kinds(1 + pick(3));
     for (unsigned &kind : kinds)
-      kind = pick(4);
+      kind = pick(5);
     const std::string start = x;
     std::string second = "%y";
     for (unsigned layer = 0; layer < layers; ++layer) {
@@ -102,7 +127,7 @@ private:
           scope += ".stack" + std::to_string(stack);
         if (sharing < 1)
           scope += ".layer" + std::to_string(layer);
-        value = writeStep(kind, value, scope);
+        value = writeStep(kind, value, x, scope);
       }
       std::string next = value;
       if (residual == 1)
