@@ -27,11 +27,13 @@ static OpOperand *findOnlyRead(Value argument) {
 
 /// A capture of a linear that one epilogue reads where it stores.
 static bool isReadInPlace(LinearOp linear, OpOperand *use, OpResult result) {
-  unsigned first = linear.getCaptures().getBeginOperandIndex();
-  unsigned capture = use->getOperandNumber() - first;
-  if (use->getOperandNumber() < first ||
-      capture >= linear.getCaptures().size() ||
-      !cast<AffineMapAttr>((*linear.getCaptureMaps())[capture])
+  MutableOperandRange captures = linear.getCapturesMutable();
+  auto found = llvm::find_if(
+      captures, [&](OpOperand &capture) { return &capture == use; });
+  if (found == captures.end())
+    return false;
+  unsigned capture = found - captures.begin();
+  if (!cast<AffineMapAttr>((*linear.getCaptureMaps())[capture])
            .getValue()
            .isIdentity())
     return false;
