@@ -9,11 +9,10 @@
 
 namespace attn::cpu {
 
-/// Copies the rows' queries to scratch, scaled.
-void loadQueries(AttentionState &s, const HeadRows &rows);
-
-/// scores[row, j] = q_row . k_j for the keys of a chunk and up to 15 more.
-void multiplyDots(AttentionState &s, const RowTiles &tiles, const Chunk &chunk);
+/// terms[term][row, j] = q_row . k_j for the keys of a chunk and up to 15 more,
+/// where the term is a product.
+void multiplyDots(AttentionState &s, const RowTiles &tiles, const Chunk &chunk,
+                  unsigned term);
 
 } // namespace attn::cpu
 

@@ -68,51 +68,28 @@ static std::optional<double> readScale(Region &score) {
   return std::nullopt;
 }
 
-/// Whether regions use the query and key vectors through dot(q, k) only.
-static bool usesOnlyDot(AttentionOp op) {
-  for (Region *region : {&op.getScore(), &op.getKeep()})
-    for (BlockArgument vector : region->getArguments().take_front(2))
-      for (Operation *user : vector.getUsers())
-        if (!isa<DotOp>(user) || region != &op.getScore() ||
-            user->getOperand(0) == user->getOperand(1))
-          return false;
-  return true;
+/// Moves a constant factor of the only product into its queries.
+static std::optional<unsigned> foldScale(AttentionForm &form) {
+  std::optional<double> scale = readScale(*form.score);
+  if (!scale)
+    return std::nullopt;
+  double unit = form.isSoftmax() ? kLog2E : 1.0;
+  return form.program.scaleQuery(*scale * unit) ? std::optional(0u)
+                                                : std::nullopt;
 }
 
-static LogicalResult declineForms(AttentionOp op) {
-  auto decline = [&](StringRef form) {
-    return op.emitError(form) << " is not lowered to CPUs yet";
-  };
-  if (op.getQueries().size() != 1)
-    return decline("attention with several query/key pairs");
-  if (op.getNormalizer() != Normalizer::Softmax)
-    return decline("attention with a normalizer other than softmax");
-  if (op.getSink())
-    return decline("attention with a sink");
-  if (!op.getWeight().empty())
-    return decline("attention with a factor on the weights");
-  if (op.getWeights())
-    return decline("attention that returns its weights");
-  if (op.getLogsumexp())
-    return decline("attention that returns its log-sum-exp");
-  if (!usesOnlyDot(op))
-    return decline(
-        "attention whose score uses query and key vectors other than "
-        "through attn.dot of both");
-  return success();
-}
-
-FailureOr<AttentionForm> attn::cpu::readAttention(TileBuilder &b,
-                                                  AttentionOp op) {
-  if (failed(declineForms(op)))
-    return failure();
-  AttentionForm form;
-  form.op = op;
-  form.query = readView(b, op.getQueries().front());
-  form.key = readView(b, op.getKeys().front());
+static LogicalResult readMemory(TileBuilder &b, AttentionForm &form) {
+  AttentionOp op = form.op;
+  for (Value query : op.getQueries())
+    form.queries.push_back(readView(b, query));
+  for (Value key : op.getKeys())
+    form.keys.push_back(readView(b, key));
   form.value = readView(b, op.getValue());
   form.output = writeView(b, op.getOutput());
-  if (!form.query || !form.key || !form.value || !form.output)
+  SmallVector<Value> all(form.queries);
+  llvm::append_range(all, form.keys);
+  llvm::append_range(all, ArrayRef<Value>{form.value, form.output});
+  if (llvm::is_contained(all, Value()))
     return op.emitError("expects operands and result of an attention kernel to "
                         "be its arguments and result, transposed at most once "
                         "with the head width last");
@@ -121,16 +98,30 @@ FailureOr<AttentionForm> attn::cpu::readAttention(TileBuilder &b,
   if (llvm::is_contained(form.captures, Value()))
     return op.emitError("expects captures of an attention kernel to be its "
                         "arguments");
-  auto key = cast<RankedTensorType>(op.getKeys().front().getType());
+  for (auto [tensor, memory] : {std::pair(op.getSink(), &form.sink),
+                                std::pair(op.getWeights(), &form.weights),
+                                std::pair(op.getLogsumexp(), &form.logsumexp)})
+    if (tensor && !(*memory = b.memory(tensor)))
+      return op.emitError("expects sink, weights and log-sum-exp of an "
+                          "attention kernel to be its arguments and results");
+  return success();
+}
+
+FailureOr<AttentionForm> attn::cpu::readAttention(TileBuilder &b,
+                                                  AttentionOp op) {
+  AttentionForm form(op);
+  if (failed(readMemory(b, form)))
+    return failure();
   auto query = cast<RankedTensorType>(op.getQueries().front().getType());
-  form.headWidth = key.getDimSize(3);
-  form.valueWidth =
-      cast<RankedTensorType>(op.getValue().getType()).getDimSize(3);
-  if (ShapedType::isDynamic(form.valueWidth))
-    return op.emitError("expects the width of 'value' to be static");
-  form.headsPerKeyHead = query.getDimSize(1) / key.getDimSize(1);
-  form.scale = readScale(op.getScore());
+  auto value = cast<RankedTensorType>(op.getValue().getType());
+  form.valueWidth = value.getDimSize(3);
+  form.headsPerKeyHead = query.getDimSize(1) / value.getDimSize(1);
+  auto present = [](Region &region) {
+    return region.empty() ? nullptr : &region;
+  };
   form.score = &op.getScore();
-  form.keep = op.getKeep().empty() ? nullptr : &op.getKeep();
+  form.keep = present(op.getKeep());
+  form.weight = present(op.getWeight());
+  form.wholeScore = foldScale(form);
   return form;
 }

@@ -4,33 +4,52 @@
 #ifndef ATTN_CODEGEN_CPU_ATTENTION_FORM_H
 #define ATTN_CODEGEN_CPU_ATTENTION_FORM_H
 
+#include "codegen/cpu/attention/ScoreProgram.h"
 #include "codegen/cpu/tiles/TileBuilder.h"
-#include "dialect/AttnOps.h"
-
-#include <optional>
 
 namespace attn::cpu {
 
 inline constexpr double kLog2E = 1.44269504088896341;
 
 struct AttentionForm {
+  explicit AttentionForm(AttentionOp op)
+      : op(op), program(op), normalizer(op.getNormalizer()) {}
+
   AttentionOp op;
+  ScoreProgram program;
+  Normalizer normalizer;
   /// [B, H, M, D], [B, G, N, D], [B, G, N, E], [B, H, M, E], strided where the
   /// kernel transposes.
-  Value query, key, value, output;
+  llvm::SmallVector<Value> queries, keys;
+  Value value, output;
   llvm::SmallVector<Value> captures;
-  int64_t headWidth, valueWidth, headsPerKeyHead;
-  /// The score is scale * dot; otherwise its region is inlined.
-  std::optional<double> scale;
+  Value sink;      ///< [H], or null
+  Value weights;   ///< [B, H, M, N], [B, M, N], or null
+  Value logsumexp; ///< [B, H, M], or null
+  int64_t valueWidth, headsPerKeyHead;
   mlir::Region *score;
-  mlir::Region *keep; ///< or null
+  mlir::Region *keep;   ///< or null
+  mlir::Region *weight; ///< or null
+  /// The term that is the score itself, its factor already in the queries: to
+  /// base 2 for softmax, as it is otherwise.
+  std::optional<unsigned> wholeScore;
 
-  /// What queries are multiplied with before the dot products.
-  double queryFactor() const { return scale ? *scale * kLog2E : 1.0; }
+  bool isSoftmax() const { return normalizer == Normalizer::Softmax; }
+  bool returnsMean() const {
+    return weights &&
+           mlir::cast<mlir::MemRefType>(weights.getType()).getRank() == 3;
+  }
+  /// Whether each weight is needed as it leaves the normaliser, not only up to
+  /// a factor of its row.
+  bool needsWeights() const { return weights || weight; }
+  /// Whether scores may take the place of the first term.
+  bool scoresReplaceTerm() const {
+    return !program.terms().empty() && !(weight && program.reads(*weight, 0));
+  }
 };
 
-/// Reads the kernel around `op`. Emits an error that names the form where there
-/// is no schedule for it yet.
+/// Reads the kernel around `op`. Emits an error where its operands and results
+/// are no memory that the kernel could work on.
 mlir::FailureOr<AttentionForm> readAttention(TileBuilder &b, AttentionOp op);
 
 } // namespace attn::cpu

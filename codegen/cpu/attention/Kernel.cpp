@@ -2,16 +2,23 @@
 // attn.attention: scores live in slot scratch, a block of query rows at a time,
 // never in memory as a whole.
 //
-// A task is one block of rows of one head. For each head it meets, a slot packs
-// the keys as transposed panels; values stay in place. Keys come in chunks of a
-// fixed size from key 0 on: their scores, their weights, their values; what
+// A task is one block of rows of one head, or of all heads where their mean
+// weights are a result. For each head it meets, a slot packs what depends on
+// keys alone as transposed panels; values stay in place. Keys come in chunks of
+// a fixed size from key 0 on: their terms, their weights, their values; what
 // rows carry from one chunk to the next is in scratch.
+//
+// Where each weight is needed as it leaves the softmax, a first pass finds the
+// rows' sums. The second takes the scores of a single chunk from scratch, and
+// those of several from the terms again.
 
 #include "codegen/cpu/attention/DotScores.h"
-#include "codegen/cpu/attention/KeyPanels.h"
+#include "codegen/cpu/attention/PairTerms.h"
 #include "codegen/cpu/attention/Results.h"
+#include "codegen/cpu/attention/SidedValues.h"
 #include "codegen/cpu/attention/Softmax.h"
 #include "codegen/cpu/attention/Values.h"
+#include "codegen/cpu/attention/Weights.h"
 #include "codegen/cpu/kernels/KernelEmitter.h"
 
 using namespace mlir;
@@ -19,67 +26,146 @@ using namespace attn;
 using namespace attn::cpu;
 
 /// What is done once for each key head that a slot meets.
-static void prepareHead(AttentionState &s, Value batch, Value keyHead) {
-  packKeys(s, batch, keyHead);
-  checkValues(s, batch, keyHead);
+static void prepareHead(AttentionState &s, const HeadRows &head) {
+  packKeys(s, head);
+  checkValues(s, head.batch, head.keyHead);
 }
 
-/// What the score region starts from: scores[row, j] of a chunk.
-static void fillScores(AttentionState &s, const RowTiles &tiles,
-                       const Chunk &chunk) {
-  multiplyDots(s, tiles, chunk);
+/// What the regions start from: all terms of a chunk.
+static void fillTerms(AttentionState &s, const HeadRows &rows,
+                      const RowTiles &tiles, const Chunk &chunk) {
+  for (auto [i, term] : llvm::enumerate(s.form.program.terms()))
+    if (term.product)
+      multiplyDots(s, tiles, chunk, i);
+    else
+      sumPairs(s, rows, chunk, i);
 }
 
-/// Scores to weights that are relative to the row's sum so far.
-static void normalizeScores(AttentionState &s, const HeadRows &rows,
-                            const Chunk &chunk) {
-  softmaxChunk(s, rows, chunk);
+static void forChunks(AttentionState &s,
+                      llvm::function_ref<void(const Chunk &)> body) {
+  TileBuilder &b = s.b;
+  b.forRange(b.idx(0), s.n, b.idx(kChunkKeys), [&](Value key) {
+    body({key, b.min(b.sub(s.n, key), b.idx(kChunkKeys))});
+  });
+}
+
+/// Weights relative to each row's reference meet the values; the rows' sums
+/// come last.
+static void emitRelative(AttentionState &s, const HeadRows &rows,
+                         const RowTiles &tiles) {
+  forChunks(s, [&](const Chunk &chunk) {
+    fillTerms(s, rows, tiles, chunk);
+    softmaxChunk(s, rows, chunk);
+    addValues(s, rows, tiles, chunk);
+  });
+  finishSums(s, rows);
+}
+
+/// Softmax whose weights are needed one by one.
+static void emitNormalized(AttentionState &s, const HeadRows &rows,
+                           const RowTiles &tiles) {
+  TileBuilder &b = s.b;
+  forChunks(s, [&](const Chunk &chunk) {
+    fillTerms(s, rows, tiles, chunk);
+    softmaxChunk(s, rows, chunk);
+  });
+  finishSums(s, rows);
+  Value isLong = b.less(b.idx(kChunkKeys), s.n);
+  forChunks(s, [&](const Chunk &chunk) {
+    b.ifThen(isLong, [&] {
+      fillTerms(s, rows, tiles, chunk);
+      repeatSoftmax(s, rows, chunk);
+    });
+    finishWeights(s, rows, chunk);
+    addValues(s, rows, tiles, chunk);
+  });
+}
+
+/// Weights that depend on their own score only.
+static void emitPlain(AttentionState &s, const HeadRows &rows,
+                      const RowTiles &tiles) {
+  forChunks(s, [&](const Chunk &chunk) {
+    fillTerms(s, rows, tiles, chunk);
+    plainWeights(s, rows, chunk);
+    if (s.form.needsWeights())
+      finishWeights(s, rows, chunk);
+    addValues(s, rows, tiles, chunk);
+  });
 }
 
 static void emitRows(AttentionState &s, const HeadRows &rows) {
   TileBuilder &b = s.b;
-  loadQueries(s, rows);
+  computeRows(s, rows);
   startRows(s, rows);
   RowTiles tiles(b, b.idx(0), rows.count, b.target.attention.rows);
-  b.forRange(b.idx(0), s.n, b.idx(kChunkKeys), [&](Value key) {
-    Chunk chunk{key, b.min(b.sub(s.n, key), b.idx(kChunkKeys))};
-    fillScores(s, tiles, chunk);
-    normalizeScores(s, rows, chunk);
-    addValues(s, rows, tiles, chunk);
-  });
-  finishRows(s, rows);
+  bool isRelative = s.form.isSoftmax() && !s.form.needsWeights();
+  if (isRelative)
+    emitRelative(s, rows, tiles);
+  else if (s.form.isSoftmax())
+    emitNormalized(s, rows, tiles);
+  else
+    emitPlain(s, rows, tiles);
+  writeRows(s, rows, isRelative);
 }
 
-/// The blocks [first, last) of all heads, numbered head by head.
-static void emitBlocks(AttentionState &s, Value first, Value last,
-                       Value blocksOfHead) {
+namespace {
+/// Blocks [start, end) of `count` that the rows of a head are split into.
+struct Blocks {
+  Value start, end, count;
+};
+} // namespace
+
+/// Some blocks of one head; `isFirst` says that the slot met no other before.
+static void emitHead(AttentionState &s, Value batch, Value head, Value isFirst,
+                     const Blocks &blocks) {
   TileBuilder &b = s.b;
-  Value heads = b.dim(s.form.query, 1);
-  Value divisor = b.max(blocksOfHead, b.idx(1)); // no rows: no tasks
-  Value firstHead = b.div(first, divisor);
-  b.forRange(firstHead, b.ceilDiv(last, divisor), b.idx(1), [&](Value at) {
-    Value head = b.rem(at, heads), batch = b.div(at, heads);
-    Value keyHead = b.div(head, s.form.headsPerKeyHead);
-    Value isNew = arith::OrIOp::create(
-        b, b.equal(at, firstHead),
-        b.equal(b.rem(head, s.form.headsPerKeyHead), b.idx(0)));
-    b.ifThen(isNew, [&] { prepareHead(s, batch, keyHead); });
-    Value origin = b.mul(at, blocksOfHead);
-    Value start = b.sub(b.max(first, origin), origin);
-    Value end = b.min(b.sub(last, origin), blocksOfHead);
-    b.forRange(start, end, b.idx(1), [&](Value block) {
-      Value row = b.div(b.mul(s.m, block), divisor);
-      Value next = b.div(b.mul(s.m, b.add(block, 1)), divisor);
-      emitRows(s, {batch, head, keyHead, row, b.sub(next, row)});
-    });
+  Value keyHead = b.div(head, s.form.headsPerKeyHead);
+  auto prepare = [&] { prepareHead(s, {batch, head, keyHead, {}, {}}); };
+  if (s.form.program.keysVaryWithHead())
+    prepare();
+  else
+    b.ifThen(
+        arith::OrIOp::create(
+            b, isFirst, b.equal(b.rem(head, s.form.headsPerKeyHead), b.idx(0))),
+        prepare);
+  b.forRange(blocks.start, blocks.end, b.idx(1), [&](Value block) {
+    Value row = b.div(b.mul(s.m, block), blocks.count);
+    Value next = b.div(b.mul(s.m, b.add(block, 1)), blocks.count);
+    emitRows(s, {batch, head, keyHead, row, b.sub(next, row)});
   });
+}
+
+/// This slot's share of the blocks of all heads, or of all batches where heads
+/// go together, numbered one after the other.
+static void emitShare(AttentionState &s) {
+  TileBuilder &b = s.b;
+  Value blocks = b.ceilDiv(s.m, b.target.attentionRows);
+  Value count = b.max(blocks, b.idx(1)); // no rows: no tasks
+  Value batches = b.dim(s.form.queries.front(), 0);
+  Value heads = b.dim(s.form.queries.front(), 1);
+  bool together = s.form.returnsMean();
+  Value groups = together ? batches : b.mul(batches, heads);
+  auto [first, last] = b.share(b.mul(groups, blocks));
+  Value firstGroup = b.div(first, count);
+  b.forRange(firstGroup, b.ceilDiv(last, count), b.idx(1),
+             [&, first = first, last = last](Value group) {
+               Value origin = b.mul(group, blocks);
+               Blocks own{b.sub(b.max(first, origin), origin),
+                          b.min(b.sub(last, origin), blocks), count};
+               if (!together)
+                 return emitHead(s, b.div(group, heads), b.rem(group, heads),
+                                 b.equal(group, firstGroup), own);
+               b.forRange(heads, [&](Value head) {
+                 emitHead(s, group, head, b.equal(head, b.idx(0)), own);
+               });
+             });
 }
 
 static Value attentionScratch(TileBuilder &b, Operation *op) {
   FailureOr<AttentionForm> form = readAttention(b, cast<AttentionOp>(op));
   if (failed(form))
     return {};
-  return ScratchLayout(b, *form, b.dim(form->key, 2)).bytes;
+  return ScratchLayout(b, *form, b.dim(form->value, 2)).bytes;
 }
 
 static LogicalResult emitAttention(TileBuilder &b, Operation *op) {
@@ -87,10 +173,7 @@ static LogicalResult emitAttention(TileBuilder &b, Operation *op) {
   if (failed(form))
     return failure();
   AttentionState s(b, *form);
-  Value blocks = b.ceilDiv(s.m, b.target.attentionRows);
-  Value heads = b.mul(b.dim(form->query, 0), b.dim(form->query, 1));
-  auto [first, last] = b.share(b.mul(heads, blocks));
-  emitBlocks(s, first, last, blocks);
+  emitShare(s);
   return failure(s.failed);
 }
 

@@ -3,29 +3,54 @@
 
 #include "codegen/cpu/attention/Results.h"
 
+#include "mlir/Dialect/Math/IR/Math.h"
+
 using namespace mlir;
 using namespace attn;
 using namespace attn::cpu;
 
-/// 1 / the row's sum of weights, or 0 where it kept nothing.
-static Value inverseSum(AttentionState &s, Value row) {
+/// The natural logarithm of the sum, whose reference is in base 2; -infinity
+/// where nothing is kept.
+static void writeLogSumExp(AttentionState &s, const HeadRows &rows, Value row,
+                           Value sum) {
   TileBuilder &b = s.b;
-  Value sum = b.reduce(b.load(s.scratch.sums, {row, b.idx(0)}), Reduction::Sum);
-  Value empty =
-      arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, sum, b.f32(0.0));
-  Value inverse = arith::DivFOp::create(b, b.f32(1.0), sum);
-  return arith::SelectOp::create(b, empty, b.f32(0.0), inverse);
+  Value reference = b.loadScalar(s.scratch.references, row);
+  Value natural = arith::MulFOp::create(b, reference, b.f32(1 / kLog2E));
+  Value log = math::LogOp::create(b, sum);
+  memref::StoreOp::create(
+      b, arith::AddFOp::create(b, natural, log), s.form.logsumexp,
+      ValueRange{rows.batch, rows.head, b.add(rows.first, row)});
 }
 
-void attn::cpu::finishRows(AttentionState &s, const HeadRows &rows) {
+void attn::cpu::finishSums(AttentionState &s, const HeadRows &rows) {
   TileBuilder &b = s.b;
   b.forRange(rows.count, [&](Value row) {
-    Value factor = b.splat(inverseSum(s, row));
+    Value sum =
+        b.reduce(b.load(s.scratch.sums, {row, b.idx(0)}), Reduction::Sum);
+    Value empty =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, sum, b.f32(0.0));
+    Value inverse = arith::DivFOp::create(b, b.f32(1.0), sum);
+    memref::StoreOp::create(
+        b, arith::SelectOp::create(b, empty, b.f32(0.0), inverse),
+        s.scratch.factors, row);
+    if (s.form.logsumexp)
+      writeLogSumExp(s, rows, row, sum);
+  });
+}
+
+void attn::cpu::writeRows(AttentionState &s, const HeadRows &rows,
+                          bool isRelative) {
+  TileBuilder &b = s.b;
+  b.forRange(rows.count, [&](Value row) {
+    Value factor;
+    if (isRelative)
+      factor = b.splat(b.loadScalar(s.scratch.factors, row));
     Value to = b.add(rows.first, row);
     b.forLanes(b.idx(s.form.valueWidth), [&](Value column, Value mask) {
       Value x = b.load(s.scratch.outputs, {row, column});
-      b.store(arith::MulFOp::create(b, x, factor), s.form.output,
-              {rows.batch, rows.head, to, column}, mask);
+      if (factor)
+        x = arith::MulFOp::create(b, x, factor);
+      b.store(x, s.form.output, {rows.batch, rows.head, to, column}, mask);
     });
   });
 }

@@ -8,8 +8,12 @@
 
 namespace attn::cpu {
 
-/// Divides by the sums and writes the rows; a row without weights is zero.
-void finishRows(AttentionState &s, const HeadRows &rows);
+/// Keeps 1 / the sum of each row's softmax, 0 where it kept nothing, and writes
+/// the rows' log-sum-exp. All keys have been met.
+void finishSums(AttentionState &s, const HeadRows &rows);
+
+/// Writes the rows, times their factors where `isRelative`.
+void writeRows(AttentionState &s, const HeadRows &rows, bool isRelative);
 
 } // namespace attn::cpu
 

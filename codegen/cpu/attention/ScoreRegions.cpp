@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Inlines the score and keep regions of an attention, 16 keys at a time.
+// Inlines the regions of an attention, 16 keys at a time.
 
 #include "codegen/cpu/attention/ScoreRegions.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
 using namespace attn;
@@ -11,39 +13,7 @@ static Value negativeInfinity(TileBuilder &b) {
   return b.splat(-std::numeric_limits<double>::infinity());
 }
 
-/// The arguments of a region: two vectors that have no value, indices, sizes,
-/// captures.
-static SmallVector<Value> regionArguments(AttentionState &s,
-                                          const HeadRows &rows,
-                                          const Chunk &chunk,
-                                          const ScoreLanes &at) {
-  TileBuilder &b = s.b;
-  SmallVector<Value> arguments = {{},
-                                  {},
-                                  rows.batch,
-                                  rows.head,
-                                  b.add(rows.first, at.row),
-                                  b.laneIndices(b.add(chunk.first, at.column)),
-                                  s.m,
-                                  s.n};
-  llvm::append_range(arguments, s.form.captures);
-  return arguments;
-}
-
-/// What `region` yields in every lane; null after an error.
-static Value inlined(AttentionState &s, Region &region,
-                     ArrayRef<Value> arguments, Value mask, Value dot) {
-  FailureOr<SmallVector<Value>> yielded = inlineLanes(
-      s.b, region, arguments, mask, [&](Operation &op, IRMapping &) -> Value {
-        return isa<DotOp>(op) ? dot : Value();
-      });
-  s.failed |= failed(yielded);
-  return failed(yielded) ? Value() : s.b.splat(yielded->front());
-}
-
-/// A natural score to base 2. A finite fill stays finite, so that rows of
-/// nothing else stay uniform.
-static Value toBase2(TileBuilder &b, Value natural) {
+Value attn::cpu::toBase2(TileBuilder &b, Value natural) {
   Value lowest = b.splat(-std::numeric_limits<float>::max());
   Value none = negativeInfinity(b);
   Value scaled = arith::MulFOp::create(b, natural, b.splat(kLog2E));
@@ -55,21 +25,69 @@ static Value toBase2(TileBuilder &b, Value natural) {
   return arith::SelectOp::create(b, isNone, none, scaled);
 }
 
-Value attn::cpu::scoreOnLanes(AttentionState &s, const HeadRows &rows,
-                              const Chunk &chunk, const ScoreLanes &at,
-                              Value dot) {
+/// What `region` yields; null where there is no region.
+static Value yieldOf(Region *region) {
+  return region ? region->front().getTerminator()->getOperand(0) : Value();
+}
+
+/// `value` in the lanes that are kept and exist, else `otherwise`.
+static Value masked(AttentionState &s, RegionValues &values,
+                    const PairLanes &at, Value value, Value otherwise) {
   TileBuilder &b = s.b;
-  SmallVector<Value> arguments = regionArguments(s, rows, chunk, at);
-  Value score = dot;
-  if (!s.form.scale) {
-    Value natural = inlined(s, *s.form.score, arguments, at.mask, dot);
-    if (!natural)
-      return dot;
-    score = toBase2(b, natural);
-  }
-  Value none = negativeInfinity(b);
-  if (s.form.keep)
-    if (Value kept = inlined(s, *s.form.keep, arguments, at.mask, {}))
-      score = arith::SelectOp::create(b, kept, score, none);
-  return at.mask ? arith::SelectOp::create(b, at.mask, score, none) : score;
+  if (Value kept = yieldOf(s.form.keep))
+    value = arith::SelectOp::create(b, b.splat(values.scalar(kept)), value,
+                                    otherwise);
+  return at.mask ? arith::SelectOp::create(b, at.mask, value, otherwise)
+                 : value;
+}
+
+static Value plainWeight(AttentionState &s, Value score) {
+  TileBuilder &b = s.b;
+  if (s.form.normalizer == Normalizer::Sum)
+    return score;
+  Value power = math::ExpOp::create(b, arith::NegFOp::create(b, score));
+  Value one = b.splat(1.0);
+  return arith::DivFOp::create(b, one, arith::AddFOp::create(b, one, power));
+}
+
+/// Evaluates what is yielded by those regions that there are.
+static RegionValues evaluate(AttentionState &s, RegionPoint point,
+                             ArrayRef<Value> yielded) {
+  RegionValues values(s.b, s.form.program, std::move(point));
+  SmallVector<Value> roots(
+      llvm::make_filter_range(yielded, [](Value value) { return !!value; }));
+  values.compute(roots);
+  s.failed |= values.failed();
+  return values;
+}
+
+bool attn::cpu::scoreIsInPlace(const AttentionState &s, const PairLanes &at) {
+  return s.form.wholeScore && s.form.isSoftmax() && !s.form.keep && !at.mask;
+}
+
+Value attn::cpu::scoreOnLanes(AttentionState &s, const HeadRows &rows,
+                              const Chunk &chunk, const PairLanes &at) {
+  TileBuilder &b = s.b;
+  std::optional<unsigned> whole = s.form.wholeScore;
+  Value yielded = whole ? Value() : yieldOf(s.form.score);
+  RegionValues values = evaluate(s, pairPoint(s, rows, chunk, at),
+                                 {yielded, yieldOf(s.form.keep)});
+  Value score = whole ? b.load(s.scratch.terms[*whole], {at.row, at.column})
+                      : b.splat(values.scalar(yielded));
+  if (!s.form.isSoftmax())
+    return masked(s, values, at, plainWeight(s, score), b.splat(0.0));
+  return masked(s, values, at, whole ? score : toBase2(b, score),
+                negativeInfinity(b));
+}
+
+Value attn::cpu::weightOnLanes(AttentionState &s, const HeadRows &rows,
+                               const Chunk &chunk, const PairLanes &at,
+                               Value normalized) {
+  TileBuilder &b = s.b;
+  RegionPoint point = pairPoint(s, rows, chunk, at);
+  point.normalized = normalized;
+  Value yielded = yieldOf(s.form.weight);
+  RegionValues values =
+      evaluate(s, std::move(point), {yielded, yieldOf(s.form.keep)});
+  return masked(s, values, at, b.splat(values.scalar(yielded)), b.splat(0.0));
 }

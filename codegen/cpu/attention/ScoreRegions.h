@@ -1,24 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// The score and keep expressions of an attention on 16 keys.
+// The score, keep and weight expressions of an attention on 16 keys.
 
 #ifndef ATTN_CODEGEN_CPU_ATTENTION_SCOREREGIONS_H
 #define ATTN_CODEGEN_CPU_ATTENTION_SCOREREGIONS_H
 
-#include "codegen/cpu/attention/State.h"
+#include "codegen/cpu/attention/PairTerms.h"
 
 namespace attn::cpu {
 
-/// Where an expression is evaluated: 16 keys of a chunk for one row.
-struct ScoreLanes {
-  Value row;    ///< of the block
-  Value column; ///< of the chunk, of lane 0
-  Value mask;   ///< keys that exist; null for all
-};
-
-/// The score in base 2 from the dot product (times the query's factor),
-/// -infinity where it is masked; `dot` itself where there is nothing to do.
+/// The score, from the terms in scratch: to base 2 and -infinity where it is
+/// masked for softmax; otherwise the weight it becomes, 0 where it is masked.
 Value scoreOnLanes(AttentionState &s, const HeadRows &rows, const Chunk &chunk,
-                   const ScoreLanes &at, Value dot);
+                   const PairLanes &at);
+
+/// What meets the value, from the normalised weight: 0 where it is masked.
+Value weightOnLanes(AttentionState &s, const HeadRows &rows, const Chunk &chunk,
+                    const PairLanes &at, Value normalized);
+
+/// Whether scoreOnLanes is the term that lies where scores go.
+bool scoreIsInPlace(const AttentionState &s, const PairLanes &at);
+
+/// A natural score to base 2. A finite fill stays finite, so that rows of
+/// nothing else stay uniform.
+Value toBase2(TileBuilder &b, Value natural);
 
 } // namespace attn::cpu
 

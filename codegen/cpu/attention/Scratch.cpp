@@ -15,39 +15,85 @@ static int64_t paddedTo16(int64_t n) {
   return (n + kPanelWidth - 1) / kPanelWidth * kPanelWidth;
 }
 
+/// Rows of a sided buffer that does not grow with the keys.
+static int64_t rowsOf(Side side, int64_t rows) {
+  return side == Side::Row ? rows : 1;
+}
+
 ScratchLayout::ScratchLayout(TileBuilder &b, const AttentionForm &form,
                              Value keys)
-    : rows(b.target.attentionRows), queryWidth(paddedTo16(form.headWidth)),
-      valueWidth(paddedTo16(form.valueWidth)) {
-  output = rows * queryWidth * kFloat;
-  sums = output + rows * valueWidth * kFloat;
-  references = sums + rows * kPanelWidth * kFloat;
-  finite = references + paddedTo16(rows) * kFloat;
-  scores = finite + kPanelWidth * kFloat;
-  panels = b.ceilDiv(keys, kPanelWidth);
+    : rows(b.target.attentionRows), valueWidth(paddedTo16(form.valueWidth)),
+      panels(b.ceilDiv(keys, kPanelWidth)) {
+  const ScoreProgram &program = form.program;
+  int64_t fixed = 0;
+  auto take = [&](int64_t floats) {
+    return std::exchange(fixed, fixed + paddedTo16(floats) * kFloat);
+  };
+  output = take(rows * valueWidth);
+  sums = take(rows * kPanelWidth);
+  references = take(rows);
+  factors = take(rows);
+  finite = take(1);
+  vectors.resize(program.vectors().size());
+  for (auto [at, vector] : llvm::zip(vectors, program.vectors()))
+    if (vector.side != Side::Key)
+      at = b.idx(take(rowsOf(vector.side, rows) * paddedTo16(vector.width)));
+  scalars.resize(program.scalars().size());
+  for (auto [at, scalar] : llvm::zip(scalars, program.scalars()))
+    if (scalar.side != Side::Key)
+      at = b.idx(take(rowsOf(scalar.side, rows)));
+
+  bytes = b.idx(fixed);
+  auto takePanels = [&](Value count, int64_t floats) {
+    Value at = bytes;
+    bytes = b.add(bytes, b.mul(count, floats * kFloat));
+    return at;
+  };
   scoreWidth =
       b.add(b.min(b.mul(panels, kPanelWidth), b.idx(kChunkKeys)), kRowGap);
-  keyPanels = b.add(b.mul(scoreWidth, rows * kFloat), scores);
-  bytes =
-      b.add(keyPanels, b.mul(panels, form.headWidth * kPanelWidth * kFloat));
+  for (size_t i = 0; i < program.terms().size(); ++i)
+    terms.push_back(takePanels(scoreWidth, rows));
+  scores =
+      form.scoresReplaceTerm() ? terms.front() : takePanels(scoreWidth, rows);
+  for (auto [at, vector] : llvm::zip(vectors, program.vectors()))
+    if (vector.side == Side::Key)
+      at = takePanels(panels, vector.width * kPanelWidth);
+  for (auto [at, scalar] : llvm::zip(scalars, program.scalars()))
+    if (scalar.side == Side::Key)
+      at = takePanels(panels, kPanelWidth);
 }
 
 ScratchBuffers::ScratchBuffers(TileBuilder &b, const AttentionForm &form,
                                const ScratchLayout &layout) {
+  const ScoreProgram &program = form.program;
   Type f32 = b.getF32Type();
   int64_t any = ShapedType::kDynamic;
-  auto fixed = [&](int64_t offset, ArrayRef<int64_t> shape) {
-    return b.scratch(b.idx(offset), MemRefType::get(shape, f32));
+  auto fixed = [&](Value offset, ArrayRef<int64_t> shape) {
+    return b.scratch(offset, MemRefType::get(shape, f32));
   };
-  queries = fixed(0, {layout.rows, layout.queryWidth});
-  outputs = fixed(layout.output, {layout.rows, layout.valueWidth});
-  sums = fixed(layout.sums, {layout.rows, kPanelWidth});
-  references = fixed(layout.references, {layout.rows});
-  finite = fixed(layout.finite, {1});
-  scores =
-      b.scratch(b.idx(layout.scores), MemRefType::get({layout.rows, any}, f32),
-                layout.scoreWidth);
-  keyPanels = b.scratch(
-      layout.keyPanels,
-      MemRefType::get({any, form.headWidth, kPanelWidth}, f32), layout.panels);
+  outputs = fixed(b.idx(layout.output), {layout.rows, layout.valueWidth});
+  sums = fixed(b.idx(layout.sums), {layout.rows, kPanelWidth});
+  references = fixed(b.idx(layout.references), {layout.rows});
+  factors = fixed(b.idx(layout.factors), {layout.rows});
+  finite = fixed(b.idx(layout.finite), {1});
+  for (auto [at, vector] : llvm::zip(layout.vectors, program.vectors()))
+    vectors.push_back(
+        vector.side == Side::Key
+            ? b.scratch(at,
+                        MemRefType::get({any, vector.width, kPanelWidth}, f32),
+                        layout.panels)
+            : fixed(at, {rowsOf(vector.side, layout.rows),
+                         paddedTo16(vector.width)}));
+  for (auto [at, scalar] : llvm::zip(layout.scalars, program.scalars()))
+    scalars.push_back(scalar.side == Side::Key
+                          ? b.scratch(at, MemRefType::get({any}, f32),
+                                      b.mul(layout.panels, kPanelWidth))
+                          : fixed(at, {rowsOf(scalar.side, layout.rows)}));
+  auto chunk = [&](Value at) {
+    return b.scratch(at, MemRefType::get({layout.rows, any}, f32),
+                     layout.scoreWidth);
+  };
+  for (Value at : layout.terms)
+    terms.push_back(chunk(at));
+  scores = form.scoresReplaceTerm() ? terms.front() : chunk(layout.scores);
 }

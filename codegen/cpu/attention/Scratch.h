@@ -16,12 +16,13 @@ inline constexpr int64_t kChunkKeys = 1024;
 struct ScratchLayout {
   ScratchLayout(TileBuilder &b, const AttentionForm &form, Value keys);
 
-  int64_t rows;                   ///< of a block
-  int64_t queryWidth, valueWidth; ///< padded to whole vectors
-  int64_t output, sums, references, finite, scores;
+  int64_t rows;       ///< of a block
+  int64_t valueWidth; ///< padded to whole vectors
+  int64_t output, sums, references, factors, finite;
   Value panels;     ///< of keys
   Value scoreWidth; ///< floats between rows of scores
-  Value keyPanels, bytes;
+  llvm::SmallVector<Value> vectors, scalars, terms;
+  Value scores, bytes;
 };
 
 /// The same as memory.
@@ -29,13 +30,18 @@ struct ScratchBuffers {
   ScratchBuffers(TileBuilder &b, const AttentionForm &form,
                  const ScratchLayout &layout);
 
-  Value queries;    ///< [rows][queryWidth], scaled
   Value outputs;    ///< [rows][valueWidth], not yet normalised
   Value sums;       ///< [rows][16], of weights, by key modulo 16
   Value references; ///< [rows], what scores of a row are relative to
+  Value factors;    ///< [rows], 1 / the sum of a row's weights
   Value finite;     ///< [1], 0 where every value of the head is finite
-  Value scores;     ///< [rows][scoreWidth], of a chunk: scores, then weights
-  Value keyPanels;  ///< [panels][D][16], of a key head
+  /// The program's sided vectors: [rows][padded D] or [1][padded D], and of
+  /// keys [panels][D][16].
+  llvm::SmallVector<Value> vectors;
+  /// The program's sided scalars: [rows], [1], or of keys [panels * 16].
+  llvm::SmallVector<Value> scalars;
+  llvm::SmallVector<Value> terms; ///< [rows][scoreWidth], of a chunk
+  Value scores; ///< [rows][scoreWidth], of a chunk: scores, then weights
 };
 
 } // namespace attn::cpu

@@ -14,6 +14,25 @@ using namespace attn::cpu;
 
 static constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+/// The sink is a score like any other, of no key.
+static void startWithSink(AttentionState &s, const HeadRows &rows, Value row) {
+  TileBuilder &b = s.b;
+  Value sink = toBase2(b, b.splat(b.loadScalar(s.form.sink, rows.head)));
+  Value reference = math::CeilOp::create(b, sink);
+  Value weight =
+      math::Exp2Op::create(b, arith::SubFOp::create(b, sink, reference));
+  Value isNone = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, sink,
+                                       b.splat(-kInfinity));
+  Value zero = b.splat(0.0);
+  weight = arith::SelectOp::create(b, isNone, zero, weight);
+  Value first = b.laneMask(b.idx(1));
+  b.store(arith::SelectOp::create(b, first, weight, zero), s.scratch.sums,
+          {row, b.idx(0)});
+  memref::StoreOp::create(
+      b, vector::ExtractOp::create(b, reference, ArrayRef<int64_t>{0}),
+      s.scratch.references, row);
+}
+
 void attn::cpu::startRows(AttentionState &s, const HeadRows &rows) {
   TileBuilder &b = s.b;
   b.forRange(rows.count, [&](Value row) {
@@ -23,6 +42,8 @@ void attn::cpu::startRows(AttentionState &s, const HeadRows &rows) {
                });
     b.store(b.splat(0.0), s.scratch.sums, {row, b.idx(0)});
     memref::StoreOp::create(b, b.f32(-kInfinity), s.scratch.references, row);
+    if (s.form.sink)
+      startWithSink(s, rows, row);
   });
 }
 
@@ -32,17 +53,23 @@ static Value larger(TileBuilder &b, Value x, Value y) {
   return arith::SelectOp::create(b, above, x, y);
 }
 
-/// Turns dots into scores and returns their maximum.
+/// 16 keys' scores, from the terms to where scores go.
+static Value placeScore(AttentionState &s, const HeadRows &rows,
+                        const Chunk &chunk, const PairLanes &at) {
+  Value score = scoreOnLanes(s, rows, chunk, at);
+  if (!scoreIsInPlace(s, at))
+    s.b.store(score, s.scratch.scores, {at.row, at.column});
+  return score;
+}
+
+/// Turns terms into scores and returns their maximum.
 static Value maximum(AttentionState &s, const HeadRows &rows,
                      const Chunk &chunk, Value row) {
   TileBuilder &b = s.b;
   SmallVector<Value> most = b.forLanes(
       chunk.count, {b.splat(-kInfinity)},
       [&](Value column, Value mask, ValueRange so_far) -> SmallVector<Value> {
-        Value dot = b.load(s.scratch.scores, {row, column});
-        Value score = scoreOnLanes(s, rows, chunk, {row, column, mask}, dot);
-        if (score != dot)
-          b.store(score, s.scratch.scores, {row, column});
+        Value score = placeScore(s, rows, chunk, {row, column, mask});
         return {larger(b, so_far.front(), score)};
       });
   Value vector = most.front();
@@ -120,20 +147,34 @@ static void exponentials(AttentionState &s, const Chunk &chunk, Value row,
   b.store(sum.front(), s.scratch.sums, {row, b.idx(0)});
 }
 
-static void softmaxRow(AttentionState &s, const HeadRows &rows,
-                       const Chunk &chunk, Value row) {
+/// What a row's scores are relative to. Where nothing is kept any finite
+/// reference gives weights of 0.
+static Value finiteReference(AttentionState &s, Value row) {
   TileBuilder &b = s.b;
-  Value most = math::CeilOp::create(b, maximum(s, rows, chunk, row));
-  rescale(s, row, most);
-  // Where nothing is kept any finite reference gives weights of 0.
   Value reference = b.loadScalar(s.scratch.references, row);
   Value isNone = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, reference,
                                        b.f32(-kInfinity));
-  exponentials(s, chunk, row,
-               arith::SelectOp::create(b, isNone, b.f32(0.0), reference));
+  return arith::SelectOp::create(b, isNone, b.f32(0.0), reference);
 }
 
 void attn::cpu::softmaxChunk(AttentionState &s, const HeadRows &rows,
                              const Chunk &chunk) {
-  s.b.forRange(rows.count, [&](Value row) { softmaxRow(s, rows, chunk, row); });
+  s.b.forRange(rows.count, [&](Value row) {
+    Value most = math::CeilOp::create(s.b, maximum(s, rows, chunk, row));
+    rescale(s, row, most);
+    exponentials(s, chunk, row, finiteReference(s, row));
+  });
+}
+
+void attn::cpu::repeatSoftmax(AttentionState &s, const HeadRows &rows,
+                              const Chunk &chunk) {
+  TileBuilder &b = s.b;
+  b.forRange(rows.count, [&](Value row) {
+    Value origin = b.splat(finiteReference(s, row));
+    b.forLanes(chunk.count, [&](Value column, Value mask) {
+      Value score = scoreOnLanes(s, rows, chunk, {row, column, mask});
+      Value weight = exp2OfNegative(b, arith::SubFOp::create(b, score, origin));
+      b.store(weight, s.scratch.scores, {row, column});
+    });
+  });
 }

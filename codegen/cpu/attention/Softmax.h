@@ -8,13 +8,17 @@
 
 namespace attn::cpu {
 
-/// Rows that have met no key yet.
+/// Rows that have met no key yet: the sink is all that their sums hold.
 void startRows(AttentionState &s, const HeadRows &rows);
 
-/// Turns the dot products of a chunk into weights relative to each row's
-/// reference, adds them to its sum, and brings sums and outputs of earlier
-/// chunks to the reference.
+/// Turns the terms of a chunk into weights relative to each row's reference,
+/// adds them to its sum, and brings sums and outputs of earlier chunks to the
+/// reference.
 void softmaxChunk(AttentionState &s, const HeadRows &rows, const Chunk &chunk);
+
+/// Turns the terms of a chunk into weights relative to the rows' references,
+/// when these are final: the same bits as softmaxChunk's.
+void repeatSoftmax(AttentionState &s, const HeadRows &rows, const Chunk &chunk);
 
 } // namespace attn::cpu
 

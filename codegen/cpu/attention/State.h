@@ -11,8 +11,8 @@ namespace attn::cpu {
 /// The kernel being built: its form, its sizes and its scratch.
 struct AttentionState {
   AttentionState(TileBuilder &b, const AttentionForm &form)
-      : b(b), form(form), m(b.dim(form.query, 2)), n(b.dim(form.key, 2)),
-        layout(b, form, n), scratch(b, form, layout) {}
+      : b(b), form(form), m(b.dim(form.queries.front(), 2)),
+        n(b.dim(form.value, 2)), layout(b, form, n), scratch(b, form, layout) {}
 
   TileBuilder &b;
   const AttentionForm &form;

@@ -12,6 +12,19 @@ using namespace attn::cpu;
 
 static bool onLanes(Value value) { return isa<VectorType>(value.getType()); }
 
+Value attn::cpu::readLanes(TileBuilder &b, Value buffer,
+                           ArrayRef<Value> indices, Value mask) {
+  if (llvm::none_of(indices, onLanes))
+    return b.loadScalar(buffer, indices);
+  Value base =
+      onLanes(indices.back()) ? TileBuilder::laneBase(indices.back()) : Value();
+  if (!base || llvm::any_of(indices.drop_back(), onLanes))
+    return b.gather(buffer, indices, mask);
+  SmallVector<Value> first(indices);
+  first.back() = base;
+  return b.load(buffer, first, mask);
+}
+
 static Value extract(TileBuilder &b, tensor::ExtractOp op, IRMapping &mapping,
                      Value mask) {
   Value buffer = mapping.lookupOrNull(op.getTensor());
@@ -20,29 +33,24 @@ static Value extract(TileBuilder &b, tensor::ExtractOp op, IRMapping &mapping,
   SmallVector<Value> indices;
   for (Value index : op.getIndices())
     indices.push_back(mapping.lookup(index));
-  if (llvm::none_of(indices, onLanes))
-    return b.loadScalar(buffer, indices);
-  Value base =
-      onLanes(indices.back()) ? TileBuilder::laneBase(indices.back()) : Value();
-  if (!base || llvm::any_of(ArrayRef(indices).drop_back(), onLanes))
-    return b.gather(buffer, indices, mask);
-  indices.back() = base;
-  return b.load(buffer, indices, mask);
+  return readLanes(b, buffer, indices, mask);
 }
 
-/// The vector form of an elementwise operation on scalars.
-static Value elementwise(TileBuilder &b, Operation &op, IRMapping &mapping) {
-  SmallVector<Value> operands;
-  for (Value operand : op.getOperands())
-    operands.push_back(mapping.lookup(operand));
-  if (llvm::none_of(operands, onLanes))
-    return b.clone(op, mapping)->getResult(0);
-  for (Value &operand : operands)
-    operand = b.splat(operand);
-  Operation *onVectors =
-      b.create(op.getLoc(), op.getName().getIdentifier(), operands,
-               b.lanes(op.getResult(0).getType()), op.getAttrs());
-  return onVectors->getResult(0);
+Value attn::cpu::elementwiseLanes(TileBuilder &b, Operation &op,
+                                  ArrayRef<Value> operands) {
+  if (op.getNumResults() != 1 || op.getNumRegions() != 0 || !isPure(&op) ||
+      (!OpTrait::hasElementwiseMappableTraits(&op) && !isa<GeluOp>(op)))
+    return {};
+  Type element = getElementTypeOrSelf(op.getResult(0).getType());
+  bool isScalar = llvm::none_of(operands, onLanes);
+  SmallVector<Value> values(operands);
+  for (Value &value : values)
+    value = isScalar ? value : b.splat(value);
+  Type type = isScalar ? element : Type(b.lanes(element));
+  return b
+      .create(op.getLoc(), op.getName().getIdentifier(), values, type,
+              op.getAttrs())
+      ->getResult(0);
 }
 
 static Value translate(TileBuilder &b, Operation &op, IRMapping &mapping,
@@ -54,13 +62,12 @@ static Value translate(TileBuilder &b, Operation &op, IRMapping &mapping,
     std::optional<int64_t> index = dim.getConstantIndex();
     return buffer && index ? b.dim(buffer, *index) : Value();
   }
-  if (op.getNumResults() != 1 || op.getNumRegions() != 0 || !isPure(&op))
-    return {};
   if (op.hasTrait<OpTrait::ConstantLike>())
     return b.clone(op)->getResult(0);
-  if (!OpTrait::hasElementwiseMappableTraits(&op) && !isa<GeluOp>(op))
-    return {};
-  return elementwise(b, op, mapping);
+  SmallVector<Value> operands;
+  for (Value operand : op.getOperands())
+    operands.push_back(mapping.lookup(operand));
+  return elementwiseLanes(b, op, operands);
 }
 
 FailureOr<SmallVector<Value>> attn::cpu::inlineLanes(

@@ -144,6 +144,18 @@ private:
   llvm::SmallVector<Value> arguments, results;
 };
 
+/// The elements of the dense `buffer` at `indices`, any of which may be lanes: a
+/// scalar load, a vector load (only the last made by laneIndices) or a gather,
+/// of the lanes in `mask` where that is given.
+Value readLanes(TileBuilder &b, Value buffer, llvm::ArrayRef<Value> indices,
+                Value mask);
+
+/// A pure elementwise operation on scalars or on the elements of tensors, in
+/// the form that its `operands` ask for: scalars, or lanes where one of them
+/// is. Null where it has no such form.
+Value elementwiseLanes(TileBuilder &b, mlir::Operation &op,
+                       llvm::ArrayRef<Value> operands);
+
 /// Copies the body of a pure scalar region to where `b` stands, on lanes.
 ///
 /// Each argument of the region's block becomes the value of the same position

@@ -9,27 +9,16 @@ func.func private @nothing(%x: tensor<4xf32>) -> tensor<4xf32> attributes {attn.
 
 // -----
 
-func.func private @sigmoid(%q: tensor<1x1x4x8xf32>) -> tensor<1x1x4x8xf32> attributes {attn.kernel} {
-  // expected-error @below {{attention with a normalizer other than softmax is not lowered to CPUs yet}}
-  %o = attn.attention queries(%q : tensor<1x1x4x8xf32>) keys(%q : tensor<1x1x4x8xf32>) value(%q : tensor<1x1x4x8xf32>)
-      normalizer(sigmoid) score {
-      ^bb0(%qi: tensor<8xf32>, %kj: tensor<8xf32>, %ib: index, %h: index, %i: index, %j: index, %rows: index, %keys: index):
-        %dot = attn.dot %qi, %kj : tensor<8xf32>
-        attn.yield %dot : f32
-      } -> tensor<1x1x4x8xf32>
-  return %o : tensor<1x1x4x8xf32>
-}
-
-// -----
-
-func.func private @vectors(%q: tensor<1x1x4x8xf32>) -> tensor<1x1x4x8xf32> attributes {attn.kernel} {
-  // expected-error @below {{attention whose score uses query and key vectors other than through attn.dot of both is not lowered to CPUs yet}}
+// An element of a vector, where only sums over vectors are lowered.
+func.func private @element(%q: tensor<1x1x4x8xf32>) -> tensor<1x1x4x8xf32> attributes {attn.kernel} {
   %o = attn.attention queries(%q : tensor<1x1x4x8xf32>) keys(%q : tensor<1x1x4x8xf32>) value(%q : tensor<1x1x4x8xf32>)
       score {
       ^bb0(%qi: tensor<8xf32>, %kj: tensor<8xf32>, %ib: index, %h: index, %i: index, %j: index, %rows: index, %keys: index):
-        %0 = arith.addf %qi, %kj : tensor<8xf32>
-        %1 = attn.sum %0 : tensor<8xf32>
-        attn.yield %1 : f32
+        %dot = attn.dot %qi, %kj : tensor<8xf32>
+        // expected-error @below {{'tensor.extract' of a vector that is no captured tensor has no form in a CPU kernel}}
+        %first = tensor.extract %qi[%h] : tensor<8xf32>
+        %0 = arith.addf %dot, %first : f32
+        attn.yield %0 : f32
       } -> tensor<1x1x4x8xf32>
   return %o : tensor<1x1x4x8xf32>
 }

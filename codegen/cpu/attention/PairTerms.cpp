@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Sums over the width for each pair of query and key, in register tiles: rows
+// by 16 keys, one accumulator for each pair.
+
+#include "codegen/cpu/attention/PairTerms.h"
+
+#include "codegen/cpu/attention/SidedValues.h"
+#include "codegen/cpu/tiles/RowTiles.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+RegionPoint attn::cpu::pairPoint(AttentionState &s, const HeadRows &rows,
+                                 const Chunk &chunk, const PairLanes &at) {
+  Value key = s.b.add(chunk.first, at.column);
+  RegionPoint point =
+      regionPoint(s, rows, s.b.add(rows.first, at.row), s.b.laneIndices(key));
+  point.mask = at.mask;
+  point.scalar = [&s, at, key](Value value) -> Value {
+    const ScoreProgram &program = s.form.program;
+    if (std::optional<unsigned> term = program.termOf(value))
+      return s.b.load(s.scratch.terms[*term], {at.row, at.column});
+    std::optional<unsigned> index = program.scalarOf(value);
+    if (!index)
+      return {};
+    Value memory = s.scratch.scalars[*index];
+    Side side = program.scalars()[*index].side;
+    if (side == Side::Key)
+      return s.b.load(memory, key);
+    return s.b.loadScalar(memory, side == Side::Row ? at.row : s.b.idx(0));
+  };
+  return point;
+}
+
+namespace {
+
+/// One tile: rows [row, row + height) by the 16 keys from `column` on.
+class PairTile {
+public:
+  enum Form { Direct, WithFactors };
+
+  PairTile(AttentionState &s, const HeadRows &rows, const Chunk &chunk,
+           unsigned term, Form form, Value row, int height, Value column);
+
+  /// The sums, a vector of 16 keys for each row.
+  SmallVector<Value> emit();
+
+private:
+  /// Elements of sided vectors at one position, each loaded once.
+  struct Elements {
+    explicit Elements(Value position) : position(position) {}
+    Value position;
+    llvm::DenseMap<std::pair<unsigned, int>, Value> loaded;
+  };
+  RegionPoint point(int r);
+  const Factored *factoredAs(Value value) const;
+  Value load(unsigned vector, int r, Elements &elements);
+  Value power(const Factored &factored, int r, Elements &elements);
+  Value read(Value value, int r, Elements &elements);
+  Value operand(int r, unsigned number, Elements &elements);
+  SmallVector<Value> generalSums();
+  SmallVector<Value> weightedTanhSums();
+  Value tanhPart(int r, int count, Value position);
+
+  AttentionState &s;
+  TileBuilder &b;
+  HeadRows rows;
+  Chunk chunk;
+  const PairTerm &term;
+  Form form;
+  Value row, column, panel;
+  int height;
+  int64_t width;
+  std::vector<RegionValues> values; ///< for each row
+};
+
+} // namespace
+
+PairTile::PairTile(AttentionState &s, const HeadRows &rows, const Chunk &chunk,
+                   unsigned index, Form form, Value row, int height,
+                   Value column)
+    : s(s), b(s.b), rows(rows), chunk(chunk),
+      term(s.form.program.terms()[index]), form(form), row(row), column(column),
+      panel(b.div(b.add(chunk.first, column), kPanelWidth)), height(height),
+      width(cast<RankedTensorType>(term.op->getOperand(0).getType())
+                .getDimSize(0)) {
+  SmallVector<Value> roots(term.op->getOperands());
+  for (int r = 0; r < height; ++r) {
+    values.emplace_back(b, s.form.program, point(r));
+    values.back().compute(roots);
+    s.failed |= values.back().failed();
+  }
+}
+
+RegionPoint PairTile::point(int r) {
+  Value mask = b.laneMask(b.sub(chunk.count, column));
+  RegionPoint result = pairPoint(s, rows, chunk, {b.add(row, r), column, mask});
+  result.hasVector = [this](Value value) {
+    return factoredAs(value) || s.form.program.vectorOf(value);
+  };
+  return result;
+}
+
+const Factored *PairTile::factoredAs(Value value) const {
+  if (form == WithFactors)
+    for (const Factored &factored : term.factored)
+      if (factored.op == value.getDefiningOp())
+        return &factored;
+  return nullptr;
+}
+
+Value PairTile::load(unsigned vector, int r, Elements &elements) {
+  Side side = s.form.program.vectors()[vector].side;
+  int which = side == Side::Row ? r : 0;
+  Value &value = elements.loaded[{vector, which}];
+  if (value)
+    return value;
+  Value memory = s.scratch.vectors[vector];
+  if (side == Side::Key)
+    return value = b.load(memory, {panel, elements.position, b.idx(0)});
+  Value at = side == Side::Row ? b.add(row, r) : b.idx(0);
+  return value = b.splat(b.loadScalar(memory, {at, elements.position}));
+}
+
+Value PairTile::power(const Factored &factored, int r, Elements &elements) {
+  return arith::MulFOp::create(b, load(factored.rowVector, r, elements),
+                               load(factored.keyVector, r, elements));
+}
+
+/// A vector's element: of a sided vector, or of what is factored.
+Value PairTile::read(Value value, int r, Elements &elements) {
+  const Factored *factored = factoredAs(value);
+  if (!factored)
+    return load(*s.form.program.vectorOf(value), r, elements);
+  Value x = power(*factored, r, elements);
+  if (isa<math::ExpOp>(factored->op))
+    return x;
+  // tanh(x) = 1 - 2 / (1 + e^2x)
+  Value more = arith::AddFOp::create(b, x, b.splat(1.0));
+  Value part = arith::DivFOp::create(b, b.splat(2.0), more);
+  return arith::SubFOp::create(b, b.splat(1.0), part);
+}
+
+Value PairTile::operand(int r, unsigned number, Elements &elements) {
+  ElementPoint at{elements.position, false, {}, {}};
+  auto leaf = [&](Value value) { return read(value, r, elements); };
+  at.vector = leaf;
+  Value x = b.splat(values[r].element(term.op->getOperand(number), at));
+  s.failed |= values[r].failed();
+  return x;
+}
+
+SmallVector<Value> PairTile::generalSums() {
+  bool isDot = isa<DotOp>(term.op);
+  bool isSquare = isDot && term.op->getOperand(0) == term.op->getOperand(1);
+  SmallVector<Value> zeros(height, b.splat(0.0));
+  return b.forRange(b.idx(0), b.idx(width), b.idx(1), zeros,
+                    [&](Value d, ValueRange sums) {
+                      Elements elements(d);
+                      SmallVector<Value> next;
+                      for (int r = 0; r < height; ++r) {
+                        Value x = operand(r, 0, elements);
+                        if (!isDot) {
+                          next.push_back(arith::AddFOp::create(b, sums[r], x));
+                          continue;
+                        }
+                        Value y = isSquare ? x : operand(r, 1, elements);
+                        next.push_back(b.fma(x, y, sums[r]));
+                      }
+                      return next;
+                    });
+}
+
+/// sum w / (1 + e^2x) over `count` positions, 1 or 2, by one division.
+Value PairTile::tanhPart(int r, int count, Value position) {
+  const Factored &factored = term.factored.front();
+  Value numerator, denominator;
+  for (int i = 0; i < count; ++i) {
+    Elements elements(b.add(position, i));
+    Value one = b.splat(1.0);
+    Value more = b.fma(load(factored.rowVector, r, elements),
+                       load(factored.keyVector, r, elements), one);
+    Value weight = load(term.weightedTanh->weight, r, elements);
+    if (!numerator) {
+      numerator = weight, denominator = more;
+      continue;
+    }
+    Value left = arith::MulFOp::create(b, numerator, more);
+    numerator = b.fma(weight, denominator, left);
+    denominator = arith::MulFOp::create(b, denominator, more);
+  }
+  return arith::DivFOp::create(b, numerator, denominator);
+}
+
+/// sum w - 2 sum w / (1 + e^2x), two terms to a division.
+SmallVector<Value> PairTile::weightedTanhSums() {
+  auto add = [&](Value position, int count, ValueRange sums) {
+    SmallVector<Value> next;
+    for (int r = 0; r < height; ++r)
+      next.push_back(
+          arith::AddFOp::create(b, sums[r], tanhPart(r, count, position)));
+    return next;
+  };
+  int64_t even = width / 2 * 2;
+  SmallVector<Value> sums(height, b.splat(0.0));
+  sums =
+      b.forRange(b.idx(0), b.idx(even), b.idx(2), sums,
+                 [&](Value d, ValueRange so_far) { return add(d, 2, so_far); });
+  if (even < width)
+    sums = add(b.idx(even), 1, sums);
+  unsigned index = term.weightedTanh->weightSum;
+  bool perRow = s.form.program.scalars()[index].side == Side::Row;
+  for (int r = 0; r < height; ++r) {
+    Value at = perRow ? b.add(row, r) : b.idx(0);
+    Value total = b.splat(b.loadScalar(s.scratch.scalars[index], at));
+    sums[r] = b.fma(b.splat(-2.0), sums[r], total);
+  }
+  return sums;
+}
+
+SmallVector<Value> PairTile::emit() {
+  return form == WithFactors && term.weightedTanh ? weightedTanhSums()
+                                                  : generalSums();
+}
+
+//===----------------------------------------------------------------------===//
+// Chunks
+//===----------------------------------------------------------------------===//
+
+/// Rows of a tile: expressions need more registers than products do.
+static int tileRows(const TargetSpec &target) {
+  return std::max(1, target.attention.rows / 2);
+}
+
+/// The pairs of a row and 16 keys whose exponents are too large to factor.
+static Value exceedsRange(AttentionState &s, const PairTerm &term, Value row,
+                          Value key) {
+  TileBuilder &b = s.b;
+  ArrayRef<SidedScalar> scalars = s.form.program.scalars();
+  Value any;
+  for (const Factored &factored : term.factored) {
+    bool perRow = scalars[factored.rowRange].side == Side::Row;
+    Value rowRange = b.loadScalar(s.scratch.scalars[factored.rowRange],
+                                  perRow ? row : b.idx(0));
+    Value keyRange = b.load(s.scratch.scalars[factored.keyRange], key);
+    Value range = arith::AddFOp::create(b, b.splat(rowRange), keyRange);
+    // True for NaN, too.
+    Value exceeds = arith::CmpFOp::create(b, arith::CmpFPredicate::UGE, range,
+                                          b.splat(factored.limit));
+    any = any ? arith::OrIOp::create(b, any, exceeds) : exceeds;
+  }
+  return any;
+}
+
+/// Puts the direct sum where factoring went out of range.
+static void repairRow(AttentionState &s, const HeadRows &rows,
+                      const Chunk &chunk, unsigned index, Value row,
+                      Value column) {
+  TileBuilder &b = s.b;
+  const PairTerm &term = s.form.program.terms()[index];
+  Value exceeds = exceedsRange(s, term, row, b.add(chunk.first, column));
+  Value any =
+      vector::ReductionOp::create(b, vector::CombiningKind::OR, exceeds);
+  b.ifThen(any, [&] {
+    PairTile tile(s, rows, chunk, index, PairTile::Direct, row, 1, column);
+    Value direct = tile.emit().front();
+    Value sums = s.scratch.terms[index];
+    Value factored = b.load(sums, {row, column});
+    b.store(arith::SelectOp::create(b, exceeds, direct, factored), sums,
+            {row, column});
+  });
+}
+
+void attn::cpu::sumPairs(AttentionState &s, const HeadRows &rows,
+                         const Chunk &chunk, unsigned index) {
+  TileBuilder &b = s.b;
+  bool isFactored = !s.form.program.terms()[index].factored.empty();
+  auto form = isFactored ? PairTile::WithFactors : PairTile::Direct;
+  RowTiles tiles(b, b.idx(0), rows.count, tileRows(b.target));
+  Value end = b.mul(b.ceilDiv(chunk.count, kPanelWidth), kPanelWidth);
+  b.forRange(b.idx(0), end, b.idx(kPanelWidth), [&](Value column) {
+    tiles.emit(b, [&](Value row, int height) {
+      PairTile tile(s, rows, chunk, index, form, row, height, column);
+      for (auto [r, sum] : llvm::enumerate(tile.emit()))
+        b.store(sum, s.scratch.terms[index], {b.add(row, r), column});
+    });
+    if (isFactored)
+      b.forRange(rows.count, [&](Value row) {
+        repairRow(s, rows, chunk, index, row, column);
+      });
+  });
+}

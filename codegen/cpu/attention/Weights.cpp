@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Final weights of a chunk, in scratch and in the attention map.
+
+#include "codegen/cpu/attention/Weights.h"
+
+#include "codegen/cpu/attention/ScoreRegions.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+void attn::cpu::plainWeights(AttentionState &s, const HeadRows &rows,
+                             const Chunk &chunk) {
+  TileBuilder &b = s.b;
+  b.forRange(rows.count, [&](Value row) {
+    b.forLanes(chunk.count, [&](Value column, Value mask) {
+      b.store(scoreOnLanes(s, rows, chunk, {row, column, mask}),
+              s.scratch.scores, {row, column});
+    });
+  });
+}
+
+/// Writes 16 weights to the map. The mean adds up heads in ascending order.
+static void writeMap(AttentionState &s, const HeadRows &rows,
+                     const Chunk &chunk, const PairLanes &at, Value weight) {
+  TileBuilder &b = s.b;
+  Value row = b.add(rows.first, at.row), key = b.add(chunk.first, at.column);
+  if (!s.form.returnsMean())
+    return b.store(weight, s.form.weights, {rows.batch, rows.head, row, key},
+                   at.mask);
+  SmallVector<Value> place{rows.batch, row, key};
+  Value isFirst = b.splat(b.equal(rows.head, b.idx(0)));
+  Value before = b.load(s.form.weights, place, at.mask);
+  before = arith::SelectOp::create(b, isFirst, b.splat(0.0), before);
+  auto heads = cast<MemRefType>(s.form.queries.front().getType()).getDimSize(1);
+  b.store(b.fma(weight, b.splat(1.0 / heads), before), s.form.weights, place,
+          at.mask);
+}
+
+void attn::cpu::finishWeights(AttentionState &s, const HeadRows &rows,
+                              const Chunk &chunk) {
+  TileBuilder &b = s.b;
+  b.forRange(rows.count, [&](Value row) {
+    Value factor;
+    if (s.form.isSoftmax())
+      factor = b.splat(b.loadScalar(s.scratch.factors, row));
+    b.forLanes(chunk.count, [&](Value column, Value mask) {
+      PairLanes at{row, column, mask};
+      Value weight = b.load(s.scratch.scores, {row, column});
+      if (factor)
+        weight = arith::MulFOp::create(b, weight, factor);
+      if (s.form.weight)
+        weight = weightOnLanes(s, rows, chunk, at, weight);
+      b.store(weight, s.scratch.scores, {row, column});
+      if (s.form.weights)
+        writeMap(s, rows, chunk, at, weight);
+    });
+  });
+}

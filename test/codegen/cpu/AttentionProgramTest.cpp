@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Random attention programs against the reference: any score, keep and weight,
+// several pairs, every normalizer and result.
+
+#include "test/codegen/cpu/Agreement.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace attn;
+using namespace attn::test;
+using llvm::formatv;
+
+namespace {
+
+struct Sizes {
+  int64_t b, h, g, m, n, e;
+  llvm::SmallVector<int64_t> widths; ///< one for each pair
+};
+
+/// Writes one region of random operations. Values stay moderate: what is
+/// summed is divided by the width and passed through tanh, so that a sum of
+/// magnitude 100 with errors of 1e-6 moves a score by 1e-5 at most.
+class RegionWriter {
+public:
+  RegionWriter(std::mt19937 &random, const Sizes &sizes)
+      : random(random), sizes(sizes) {}
+
+  std::string score();
+  std::string keep();
+  std::string weight();
+
+private:
+  int pick(int count) {
+    return std::uniform_int_distribution<int>(0, count - 1)(random);
+  }
+  std::string line(const std::string &operation) {
+    std::string name = formatv("%{0}", next++);
+    text += name + " = " + operation + "\n";
+    return name;
+  }
+  std::string number(double value) {
+    return line(formatv("arith.constant {0:E6} : f32", value));
+  }
+  std::string vectorType(int pair) {
+    return formatv("tensor<{0}xf32>", sizes.widths[pair]);
+  }
+  std::string vector(int pair, int depth);
+  std::string scalar(int depth);
+  std::string sum(int pair, int depth);
+  std::string position();
+
+  std::mt19937 &random;
+  const Sizes &sizes;
+  std::string text;
+  int next = 0;
+};
+
+std::string RegionWriter::vector(int pair, int depth) {
+  std::string type = vectorType(pair);
+  if (depth == 0) {
+    switch (pick(5)) {
+    case 0:
+    case 1:
+      return formatv("%q{0}", pair);
+    case 2:
+    case 3:
+      return formatv("%k{0}", pair);
+    default:
+      return line(formatv("tensor.extract_slice %table[%h, 0] [1, {0}] [1, 1] "
+                          ": tensor<?x8xf32> to {1}",
+                          sizes.widths[pair], type));
+    }
+  }
+  std::string x = vector(pair, depth - 1);
+  switch (pick(9)) {
+  case 0:
+  case 1:
+    return line(
+        formatv("arith.addf {0}, {1} : {2}", x, vector(pair, depth - 1), type));
+  case 2:
+    return line(
+        formatv("arith.subf {0}, {1} : {2}", x, vector(pair, depth - 1), type));
+  case 3:
+    return line(
+        formatv("arith.mulf {0}, {1} : {2}", x, vector(pair, depth - 1), type));
+  case 4:
+  case 5:
+    return line(formatv("math.tanh {0} : {1}", x, type));
+  case 6: {
+    std::string small = line(formatv("math.tanh {0} : {1}", x, type));
+    return line(formatv("math.exp {0} : {1}", pick(2) ? small : x, type));
+  }
+  case 7:
+    return line(formatv("math.absf {0} : {1}", x, type));
+  default:
+    return line(formatv(
+        "arith.mulf {0}, {1} : {2}", x,
+        line(formatv("tensor.splat {0} : {1}", scalar(0), type)), type));
+  }
+}
+
+/// tanh(sum / width) of a random vector, or of a random dot product.
+std::string RegionWriter::sum(int pair, int depth) {
+  std::string type = vectorType(pair), total;
+  if (pick(3))
+    total = line(formatv("attn.dot {0}, {1} : {2}", vector(pair, depth),
+                         vector(pair, pick(depth + 1)), type));
+  else
+    total = line(formatv("attn.sum {0} : {1}", vector(pair, depth), type));
+  std::string factor = number(1.0 / sizes.widths[pair]);
+  total = line(formatv("arith.mulf {0}, {1} : f32", total, factor));
+  return line(formatv("math.tanh {0} : f32", total));
+}
+
+/// A number made of indices.
+std::string RegionWriter::position() {
+  std::string distance = line("arith.subi %i, %j : index");
+  std::string whole =
+      line(formatv("arith.index_cast {0} : index to i64", distance));
+  std::string real = line(formatv("arith.sitofp {0} : i64 to f32", whole));
+  return line(formatv("arith.mulf {0}, {1} : f32", real, number(0.01)));
+}
+
+std::string RegionWriter::scalar(int depth) {
+  if (depth == 0) {
+    switch (pick(4)) {
+    case 0:
+      return line("tensor.extract %bias[%h, %i, %j] : tensor<?x?x?xf32>");
+    case 1:
+      return line("tensor.extract %table[%h, %c1] : tensor<?x8xf32>");
+    case 2:
+      return position();
+    default:
+      return number(0.5);
+    }
+  }
+  std::string x = pick(3) ? sum(pick(sizes.widths.size()), 2) : scalar(0);
+  const char *names[] = {"arith.addf", "arith.subf", "arith.mulf",
+                         "arith.maximumf"};
+  return line(
+      formatv("{0} {1}, {2} : f32", names[pick(4)], x, scalar(depth - 1)));
+}
+
+std::string RegionWriter::score() {
+  text = "%c1 = arith.constant 1 : index\n";
+  std::string x = sum(pick(sizes.widths.size()), 1 + pick(2));
+  x = line(formatv("arith.addf {0}, {1} : f32", x, scalar(1 + pick(2))));
+  x = line(formatv("arith.mulf {0}, {1} : f32", x, number(3)));
+  return text + "attn.yield " + x + " : f32";
+}
+
+std::string RegionWriter::keep() {
+  text.clear();
+  switch (pick(3)) {
+  case 0:
+    text = "%keep = arith.cmpi sle, %j, %i : index\n";
+    break;
+  case 1:
+    text = "%two = arith.constant 2 : i64\n"
+           "%x = tensor.extract %mask[%b, %j] : tensor<?x?xi64>\n"
+           "%keep = arith.cmpi sgt, %x, %two : i64\n";
+    break;
+  default:
+    text = "%zero = arith.constant 0.0 : f32\n"
+           "%x = tensor.extract %bias[%h, %i, %j] : tensor<?x?x?xf32>\n"
+           "%keep = arith.cmpf ogt, %x, %zero : f32\n";
+  }
+  return text + "attn.yield %keep : i1";
+}
+
+std::string RegionWriter::weight() {
+  text = "%c1 = arith.constant 1 : index\n";
+  std::string x = line(formatv("arith.mulf %normalized, {0} : f32",
+                               pick(2) ? scalar(0) : scalar(1)));
+  if (pick(2))
+    x = line(formatv("arith.mulf {0}, %normalized : f32", x));
+  return text + "attn.yield " + x + " : f32";
+}
+
+/// A kernel of one attn.attention.
+struct ProgramText {
+  Sizes sizes;
+  std::string score, keep, weight, normalizer = "softmax", map;
+  bool sink = false, logsumexp = false;
+
+  std::string text() const;
+  llvm::SmallVector<llvm::SmallVector<int64_t>> shapes() const;
+
+private:
+  std::string region(llvm::StringRef name, const std::string &body,
+                     bool isWeight = false) const;
+};
+
+std::string ProgramText::region(llvm::StringRef name, const std::string &body,
+                                bool isWeight) const {
+  if (body.empty())
+    return "";
+  std::string arguments;
+  for (auto [p, d] : llvm::enumerate(sizes.widths))
+    arguments +=
+        formatv("%q{0}: tensor<{1}xf32>, %k{0}: tensor<{1}xf32>, ", p, d);
+  return formatv("{0} {{\n^bb0({1}%b: index, %h: index, %i: index, %j: index, "
+                 "%m: index, %n: index, %table: tensor<?x8xf32>, %bias: "
+                 "tensor<?x?x?xf32>, %mask: tensor<?x?xi64>{2}):\n{3}\n} ",
+                 name, arguments, isWeight ? ", %normalized: f32" : "", body);
+}
+
+std::string ProgramText::text() const {
+  auto tensor = [](int64_t heads, int64_t width) -> std::string {
+    return formatv("tensor<?x{0}x?x{1}xf32>", heads, width);
+  };
+  llvm::SmallVector<std::string> arguments, q, k, qTypes, kTypes;
+  for (auto [p, d] : llvm::enumerate(sizes.widths)) {
+    q.push_back(formatv("%query{0}", p));
+    qTypes.push_back(tensor(sizes.h, d));
+    k.push_back(formatv("%key{0}", p));
+    kTypes.push_back(tensor(sizes.g, d));
+  }
+  for (auto [names, types] : {std::pair(&q, &qTypes), std::pair(&k, &kTypes)})
+    for (auto [name, type] : llvm::zip(*names, *types))
+      arguments.push_back(name + ": " + type);
+  std::string value = tensor(sizes.g, sizes.e), out = tensor(sizes.h, sizes.e);
+  std::string sinkType = formatv("tensor<{0}xf32>", sizes.h);
+  arguments.push_back("%v: " + value);
+  arguments.push_back("%tables: tensor<?x8xf32>");
+  arguments.push_back("%biases: tensor<?x?x?xf32>");
+  arguments.push_back("%masks: tensor<?x?xi64>");
+  if (sink)
+    arguments.push_back("%sink: " + sinkType);
+  llvm::SmallVector<std::string> results{"%o"}, types{out};
+  std::string more;
+  if (!map.empty()) {
+    std::string type = map == "mean"
+                           ? std::string("tensor<?x?x?xf32>")
+                           : formatv("tensor<?x{0}x?x?xf32>", sizes.h).str();
+    results.push_back("%w");
+    types.push_back(type);
+    more += "weights " + type + " ";
+  }
+  if (logsumexp) {
+    std::string type = formatv("tensor<?x{0}x?xf32>", sizes.h);
+    results.push_back("%l");
+    types.push_back(type);
+    more += "logsumexp " + type;
+  }
+  std::string body = formatv(
+      "{0} = attn.attention queries({1} : {2}) keys({3} : {4}) value(%v : {5}) "
+      "captures(%tables, %biases, %masks : tensor<?x8xf32>, tensor<?x?x?xf32>, "
+      "tensor<?x?xi64>) {6} normalizer({7})\n",
+      llvm::join(results, ", "), llvm::join(q, ", "), llvm::join(qTypes, ", "),
+      llvm::join(k, ", "), llvm::join(kTypes, ", "), value,
+      sink ? "sink(%sink : " + sinkType + ")" : "", normalizer);
+  body += region("score", score) + region("keep", keep) +
+          region("weight", weight, true) + "-> " + out + " " + more;
+  return formatv("func.func private @kernel({0}) -> ({1}) attributes "
+                 "{{attn.kernel} {{\n{2}\nreturn {3} : {1}\n}",
+                 llvm::join(arguments, ", "), llvm::join(types, ", "), body,
+                 llvm::join(results, ", "));
+}
+
+llvm::SmallVector<llvm::SmallVector<int64_t>> ProgramText::shapes() const {
+  const Sizes &s = sizes;
+  llvm::SmallVector<llvm::SmallVector<int64_t>> all;
+  for (int64_t d : s.widths)
+    all.push_back({s.b, s.h, s.m, d});
+  for (int64_t d : s.widths)
+    all.push_back({s.b, s.g, s.n, d});
+  all.push_back({s.b, s.g, s.n, s.e});
+  all.push_back({s.h, 8});
+  all.push_back({s.h, s.m, s.n});
+  all.push_back({s.b, s.n});
+  if (sink)
+    all.push_back({s.h});
+  return all;
+}
+
+class AttentionProgram : public Agreement {
+protected:
+  template <typename T, size_t n> T oneOf(const T (&choices)[n]) {
+    return choices[std::uniform_int_distribution<size_t>(0, n - 1)(random)];
+  }
+  Sizes sizes() {
+    const int64_t lengths[] = {1, 5, 16, 17, 29, 40};
+    const int64_t widths[] = {1, 3, 7, 8};
+    Sizes s{
+        oneOf({1, 2}),         2, oneOf({1, 2}), oneOf(lengths), oneOf(lengths),
+        oneOf({1, 5, 16, 20}), {}};
+    for (int pairs = oneOf({1, 1, 2, 3}); pairs > 0; --pairs)
+      s.widths.push_back(oneOf(widths));
+    return s;
+  }
+  void checkProgram(const ProgramText &program, double tolerance = 1e-4,
+                    Change change = unchanged) {
+    SCOPED_TRACE(program.text());
+    check(program.text(), program.shapes(), tolerance, change);
+  }
+};
+
+TEST_P(AttentionProgram, Random) {
+  for (int seed = 0; seed < 24 && !HasFailure(); ++seed) {
+    random.seed(seed);
+    ProgramText program;
+    program.sizes = sizes();
+    RegionWriter writer(random, program.sizes);
+    program.score = writer.score();
+    if (oneOf({0, 1}))
+      program.keep = RegionWriter(random, program.sizes).keep();
+    if (oneOf({0, 0, 1}))
+      program.weight = RegionWriter(random, program.sizes).weight();
+    program.normalizer =
+        oneOf<std::string>({"softmax", "softmax", "sigmoid", "sum"});
+    program.map = oneOf<std::string>({"", "heads", "mean"});
+    if (program.normalizer == "softmax") {
+      program.sink = oneOf({0, 0, 1});
+      program.logsumexp = oneOf({0, 0, 1});
+    }
+    checkProgram(program);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, AttentionProgram,
+                         ::testing::ValuesIn(targetsHere()), targetName);
+
+} // namespace
