@@ -2,8 +2,8 @@
 // The attention compiler's command: picks the subcommand and reports errors.
 
 #include "tools/attnc/CommandLine.h"
-#include "tools/attnc/Commands.h"
-#include "tools/attnc/InternalError.h"
+#include "tools/attnc/commands/Commands.h"
+#include "tools/attnc/engine/InternalError.h"
 
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/WithColor.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Defects are told from models that are declined, and leave a reproducer.
 
-#include "tools/attnc/InternalError.h"
+#include "tools/attnc/engine/InternalError.h"
 
 #include "dialect/AttnOps.h"
 #include "mlir/Parser/Parser.h"

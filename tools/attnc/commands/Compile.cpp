@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// attnc compile: a library, a header and a weights file from a model.
+
+#include "codegen/package/Header.h"
+#include "codegen/package/Library.h"
+#include "codegen/package/PackParameters.h"
+#include "frontend/weights/File.h"
+#include "tools/attnc/commands/Commands.h"
+#include "tools/attnc/engine/Compiler.h"
+#include "tools/attnc/engine/StagingDirectory.h"
+#include "tools/attnc/report/Explain.h"
+#include "tools/attnc/report/Progress.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+using namespace attn;
+using namespace attn::tool;
+
+namespace {
+
+enum class Emit { Static, Shared, Object, Ir, Asm };
+
+Expected<Emit> parseEmit(StringRef text) {
+  static constexpr StringLiteral names[] = {"static", "shared", "object", "ir",
+                                            "asm"};
+  for (auto [i, name] : enumerate(names))
+    if (text == name)
+      return static_cast<Emit>(i);
+  return make_error<UsageError>("option '--emit' expects one of " +
+                                join(ArrayRef(names), ", ") + ", but got '" +
+                                text + "'");
+}
+
+Error writeText(StringRef path, StringRef text) {
+  return weights::writeFileAtomically(path,
+                                      [&](raw_ostream &os) { os << text; });
+}
+
+/// LLVM IR or assembly of every variant, one file each.
+Error writeVariantTexts(Compiler &compiler, const CompilerOptions &options,
+                        Emit emit, StagingDirectory &files) {
+  for (const TargetSpec *target : options.targets) {
+    auto code = compiler.generate(*target, Stage::Llvm);
+    if (!code)
+      return code.takeError();
+    LLVMContext context;
+    auto module = package::makeVariantModule(
+        **code, package::modelIdentifier(compiler.name()), *target, context);
+    if (!module)
+      return module.takeError();
+    std::string stem = compiler.name() + "_" + target->isa.str();
+    std::string text;
+    if (emit == Emit::Asm) {
+      auto assembly = package::emitAssembly(**module, *target);
+      if (!assembly)
+        return assembly.takeError();
+      text = std::move(*assembly);
+    } else {
+      raw_string_ostream(text) << **module;
+    }
+    if (Error error = writeText(
+            files.path(stem + (emit == Emit::Asm ? ".s" : ".ll")), text))
+      return error;
+  }
+  return Error::success();
+}
+
+Error writeLibrary(Compiler &compiler, const CompilerOptions &options,
+                   const package::ProgramSpec &program, Emit emit,
+                   StagingDirectory &files) {
+  if (emit == Emit::Ir || emit == Emit::Asm)
+    return writeVariantTexts(compiler, options, emit, files);
+  auto objects = compiler.emitObjects(program);
+  if (!objects)
+    return objects.takeError();
+  const std::string &name = compiler.name();
+  if (emit == Emit::Shared)
+    return package::linkSharedLibrary(files.path(name + ".so"), name + ".so",
+                                      *options.targets.front(), *objects);
+  if (emit == Emit::Object)
+    return package::linkObject(files.path(name + ".o"),
+                               *options.targets.front(), *objects);
+  return package::writeArchive(files.path(name + ".a"), *objects);
+}
+
+Error writeWeights(Compiler &compiler, LoadedModel &model,
+                   const package::ProgramSpec &program,
+                   StagingDirectory &files) {
+  if (!program.weightsBytes)
+    return Error::success();
+  Progress progress("packing weights", program.weightsBytes);
+  return package::writeParameters(
+      compiler.module(), model.weights,
+      files.path(compiler.name() + ".weights"), program.buildId,
+      [&](uint64_t bytes) { progress.update(bytes); });
+}
+
+/// Prints the IR at a stage instead of writing files.
+Error dump(Compiler &compiler, const CompilerOptions &options, Stage stage) {
+  if (Error error = compiler.lowerTo(std::min(stage, Stage::Plan)))
+    return error;
+  if (stage <= Stage::Plan) {
+    compiler.module().print(outs());
+    return Error::success();
+  }
+  for (const TargetSpec *target : options.targets) {
+    auto code = compiler.generate(*target, stage);
+    if (!code)
+      return code.takeError();
+    (*code)->print(outs());
+  }
+  return Error::success();
+}
+
+/// A library's name is a file name and, made an identifier, a prefix.
+Error checkName(StringRef name) {
+  bool good =
+      !name.empty() &&
+      llvm::all_of(name,
+                   [](char c) {
+                     return isAlnum(c) || c == '_' || c == '-' || c == '.';
+                   }) &&
+      name.front() != '.' && name.front() != '-';
+  if (good)
+    return Error::success();
+  return make_error<UsageError>(
+      "'" + name +
+      "' cannot name a library: expects letters, digits, '_', "
+      "'-' and '.'; give another with --name");
+}
+
+} // namespace
+
+Error attn::tool::compileCommand(const CommandLine &line) {
+  auto request = readRequest(line, /*fixDims=*/true);
+  if (!request)
+    return request.takeError();
+  auto targets = readTargets(line);
+  if (!targets)
+    return targets.takeError();
+  auto emit = parseEmit(line.value(OPT_emit, "static"));
+  if (!emit)
+    return emit.takeError();
+  std::optional<Stage> dumpStage;
+  if (line.has(OPT_dump_after)) {
+    auto stage = parseStage(line.value(OPT_dump_after));
+    if (!stage)
+      return stage.takeError();
+    dumpStage = *stage;
+  }
+  std::string directory = line.value(OPT_o);
+  if (directory.empty() && !dumpStage && !line.has(OPT_explain))
+    return make_error<UsageError>(
+        "'attnc compile' expects a directory for the generated files: -o DIR");
+
+  request->needsWeights = !directory.empty();
+  auto model = loadModel(*request);
+  if (!model)
+    return model.takeError();
+  CompilerOptions options;
+  options.name = line.value(OPT_name);
+  options.targets = *targets;
+  Compiler compiler(*model, options);
+  if (Error error = checkName(compiler.name()))
+    return error;
+  if (dumpStage)
+    return dump(compiler, options, *dumpStage);
+
+  std::optional<Explainer> explainer;
+  if (line.has(OPT_explain))
+    explainer.emplace(model->function());
+  if (Error error = compiler.lowerTo(Stage::Plan))
+    return error;
+  if (explainer)
+    for (const TargetSpec *target : options.targets)
+      if (Error error = explainer->print(model->function(), *target, outs()))
+        return error;
+  if (directory.empty())
+    return Error::success();
+  auto program = compiler.describe();
+  if (!program)
+    return program.takeError();
+  auto files = StagingDirectory::create(directory);
+  if (!files)
+    return files.takeError();
+  if (Error error = writeLibrary(compiler, options, *program, *emit, *files))
+    return error;
+  if (Error error = writeWeights(compiler, *model, *program, *files))
+    return error;
+  if (Error error = writeText(
+          files->path(compiler.name() + ".h"),
+          package::makeHeader(program->interface, program->weightsBytes > 0)))
+    return error;
+  return files->publish();
+}

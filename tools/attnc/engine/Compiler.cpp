@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Runs passes, code generation and packaging on a loaded model.
+
+#include "tools/attnc/engine/Compiler.h"
+
+#include "codegen/cpu/Passes.h"
+#include "codegen/cpu/model/ModelFunction.h"
+#include "codegen/package/Header.h"
+#include "codegen/package/Library.h"
+#include "codegen/package/PackParameters.h"
+#include "dialect/AttnOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+#include "passes/Passes.h"
+#include "passes/Pipelines.h"
+#include "tools/attnc/engine/InternalError.h"
+#include "tools/attnc/engine/Launches.h"
+#include "llvm/Support/BLAKE3.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+using namespace attn;
+using namespace attn::tool;
+
+static Error fail(const Twine &message) {
+  return createStringError(inconvertibleErrorCode(), message);
+}
+
+Expected<Stage> attn::tool::parseStage(StringRef name) {
+  static constexpr StringLiteral names[] = {"frontend", "fuse",  "outline",
+                                            "plan",     "tiles", "llvm"};
+  for (auto [i, known] : enumerate(names))
+    if (name == known)
+      return static_cast<Stage>(i);
+  return make_error<UsageError>("option '--dump-after' expects one of " +
+                                join(ArrayRef(names), ", ") + ", but got '" +
+                                name + "'");
+}
+
+Expected<std::vector<const TargetSpec *>>
+attn::tool::readTargets(const CommandLine &line) {
+  std::string text = line.value(OPT_target, "native");
+  SmallVector<StringRef> names;
+  StringRef(text).split(names, ',');
+  std::vector<const TargetSpec *> targets;
+  for (StringRef name : names) {
+    Expected<const TargetSpec *> target = findTarget(name.trim());
+    if (!target)
+      return make_error<UsageError>(toString(target.takeError()));
+    if (is_contained(targets, *target))
+      return make_error<UsageError>("option '--target' names '" + name +
+                                    "' twice");
+    targets.push_back(*target);
+  }
+  // attn_program lists the best first; a target's place in the table tells.
+  llvm::sort(targets,
+             [](const TargetSpec *a, const TargetSpec *b) { return a > b; });
+  for (const TargetSpec *target : targets)
+    if (target->triple != targets.front()->triple)
+      return make_error<UsageError>("option '--target' expects targets of one "
+                                    "architecture in one library");
+  return targets;
+}
+
+Compiler::Compiler(LoadedModel &model, const CompilerOptions &options)
+    : model(model), options(options),
+      libraryName(options.name.empty() ? model.name : options.name) {}
+
+Error Compiler::lowerTo(Stage last) {
+  mlir::func::FuncOp function = model.function();
+  std::string symbol = package::modelIdentifier(libraryName);
+  if (!mlir::SymbolTable::lookupSymbolIn(module(), symbol))
+    function.setName(symbol);
+  mlir::PassManager manager(model.context.get());
+  if (options.exposeTaps)
+    manager.addNestedPass<mlir::func::FuncOp>(createExposeTaps());
+  if (last >= Stage::Fuse)
+    buildFusionPipeline(manager);
+  if (last >= Stage::Outline)
+    buildOutlinePipeline(manager);
+  if (last >= Stage::Plan)
+    buildPlanPipeline(manager);
+  return runPasses(manager, module(),
+                   "the model cannot be compiled; the reasons are above");
+}
+
+Expected<mlir::OwningOpRef<mlir::ModuleOp>>
+Compiler::generate(const TargetSpec &target, Stage last) {
+  mlir::OwningOpRef<mlir::ModuleOp> code = module().clone();
+  mlir::PassManager manager(model.context.get());
+  manager.addPass(cpu::createScheduleKernelsPass(target));
+  if (last >= Stage::Llvm) {
+    manager.addPass(cpu::createLowerTilesPass(target));
+    manager.addPass(cpu::createLowerModelPass(target));
+  }
+  if (Error error = runPasses(manager, *code,
+                              "no code can be generated for " + target.name +
+                                  "; the reasons are above"))
+    return std::move(error);
+  if (last >= Stage::Llvm)
+    for (auto parameter : make_early_inc_range(code->getOps<ParameterOp>()))
+      parameter.erase();
+  return code;
+}
+
+/// Equal code, layout and interface have equal ids, whatever the weights'
+/// values: files of the same structure can be exchanged.
+static package::BuildId computeBuildId(mlir::ModuleOp module,
+                                       ArrayRef<const TargetSpec *> targets) {
+  std::string text;
+  raw_string_ostream stream(text);
+  module.print(stream);
+  BLAKE3 hash;
+  hash.update(ATTNC_VERSION);
+  for (const TargetSpec *target : targets)
+    hash.update(target->name);
+  hash.update(text);
+  return hash.final<16>();
+}
+
+Expected<package::ProgramSpec> Compiler::describe() {
+  mlir::func::FuncOp function = model.function();
+  auto interface = package::describeModel(function);
+  if (failed(interface))
+    return fail("the model has no interface; the reasons are above");
+  package::ProgramSpec program;
+  program.interface = *interface;
+  program.interface.name = libraryName;
+  program.variants = options.targets;
+  program.bufferCount =
+      function->getAttrOfType<mlir::ArrayAttr>(kBufferBytesAttr).size();
+  program.weightsBytes =
+      module()->getAttrOfType<mlir::IntegerAttr>(kWeightsBytesAttr).getInt();
+  program.buildId = computeBuildId(module(), options.targets);
+  auto launches = describeLaunches(function);
+  if (!launches)
+    return launches.takeError();
+  program.launches = std::move(*launches);
+  return program;
+}
+
+Expected<package::ObjectFile> Compiler::emitVariant(const TargetSpec &target) {
+  auto code = generate(target, Stage::Llvm);
+  if (!code)
+    return code.takeError();
+  package::ObjectFile result;
+  auto emit = [&]() -> Error {
+    LLVMContext context;
+    auto variant = package::makeVariantModule(
+        **code, package::modelIdentifier(libraryName), target, context);
+    if (!variant)
+      return variant.takeError();
+    auto object = package::emitObject(
+        **variant, target, libraryName + "_" + target.isa.str() + ".o");
+    if (!object)
+      return object.takeError();
+    result = std::move(*object);
+    return Error::success();
+  };
+  if (Error error = runInternalStep(**code, emit))
+    return std::move(error);
+  return result;
+}
+
+Expected<std::vector<package::ObjectFile>>
+Compiler::emitObjects(const package::ProgramSpec &program) {
+  std::vector<package::ObjectFile> objects;
+  for (const TargetSpec *target : options.targets) {
+    auto object = emitVariant(*target);
+    if (!object)
+      return object.takeError();
+    objects.push_back(std::move(*object));
+  }
+  const TargetSpec &base = *options.targets.back();
+  LLVMContext context;
+  auto tables = package::makeProgramModule(program, context);
+  auto object = package::emitObject(*tables, base, libraryName + ".o");
+  if (!object)
+    return object.takeError();
+  objects.push_back(std::move(*object));
+  auto common = package::commonObject(base);
+  if (!common)
+    return common.takeError();
+  objects.push_back(std::move(*common));
+  return objects;
+}
+
+Error attn::tool::compileForUse(LoadedModel &model,
+                                const CompilerOptions &options,
+                                StringRef directory) {
+  Compiler compiler(model, options);
+  if (Error error = compiler.lowerTo(Stage::Plan))
+    return error;
+  auto program = compiler.describe();
+  if (!program)
+    return program.takeError();
+  auto objects = compiler.emitObjects(*program);
+  if (!objects)
+    return objects.takeError();
+  SmallString<128> stem(directory);
+  sys::path::append(stem, compiler.name());
+  if (program->weightsBytes)
+    if (Error error = package::writeParameters(
+            compiler.module(), model.weights, (stem + ".weights").str(),
+            program->buildId, [](uint64_t) {}))
+      return error;
+  return package::linkSharedLibrary((stem + ".so").str(),
+                                    compiler.name() + ".so",
+                                    *options.targets.front(), *objects);
+}

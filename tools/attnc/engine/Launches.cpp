@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Writes and reads the list of launches in a library's description.
+
+#include "tools/attnc/engine/Launches.h"
+
+#include "dialect/AttnOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace llvm;
+using namespace attn;
+using namespace attn::tool;
+
+namespace {
+
+/// A run that launches more often than this is no model of ours.
+constexpr size_t kMostLaunches = 1 << 20;
+
+Error fail(const Twine &message) {
+  return createStringError(inconvertibleErrorCode(), message);
+}
+
+json::Array writePolynomial(const DimExpr &value,
+                            ArrayRef<std::string> symbols) {
+  json::Array terms;
+  for (const auto &[monomial, coefficient] : value.terms()) {
+    json::Array term{coefficient};
+    for (unsigned symbol : monomial)
+      term.push_back(json::fixUTF8(symbols[symbol]));
+    terms.push_back(std::move(term));
+  }
+  return terms;
+}
+
+Expected<json::Array> describeBlock(mlir::Block &block,
+                                    const SymbolicShapes &shapes) {
+  json::Array array;
+  for (mlir::Operation &op : block) {
+    if (auto launch = dyn_cast<LaunchOp>(op)) {
+      std::optional<Cost> cost = costOf(&op, shapes);
+      if (!cost)
+        return fail("launch of '" + launch.getKernel() +
+                    "' costs more than 64 bits count");
+      array.push_back(json::Object{
+          {"kernel", launch.getKernel()},
+          {"flops", writePolynomial(cost->flops, shapes.symbols())}});
+    } else if (auto loop = dyn_cast<mlir::scf::ForOp>(op)) {
+      std::optional<APInt> count = loop.getStaticTripCount();
+      if (!count)
+        return fail("expects a constant number of layers");
+      auto launches = describeBlock(*loop.getBody(), shapes);
+      if (!launches)
+        return launches.takeError();
+      array.push_back(json::Object{{"repeat", count->getSExtValue()},
+                                   {"launches", std::move(*launches)}});
+    }
+  }
+  return array;
+}
+
+/// Reads what describeBlock wrote.
+class LaunchReader {
+public:
+  LaunchReader(const attn_program &program) : program(program) {}
+
+  Error readArray(const json::Array &array, std::vector<Launch> &launches) {
+    for (const json::Value &value : array) {
+      const json::Object *object = value.getAsObject();
+      if (!object)
+        return fail("expects objects");
+      if (Error error = readObject(*object, launches))
+        return error;
+      if (launches.size() > kMostLaunches)
+        return fail("there are more than " + Twine(kMostLaunches));
+    }
+    return Error::success();
+  }
+
+private:
+  Error readObject(const json::Object &object, std::vector<Launch> &launches) {
+    if (auto repeat = object.getInteger("repeat")) {
+      const json::Array *body = object.getArray("launches");
+      if (!body || *repeat < 0)
+        return fail("expects a repeat of launches");
+      std::vector<Launch> once;
+      if (Error error = readArray(*body, once))
+        return error;
+      if (once.size() * static_cast<double>(*repeat) > kMostLaunches)
+        return fail("there are more than " + Twine(kMostLaunches));
+      for (int64_t i = 0; i < *repeat; ++i)
+        llvm::append_range(launches, once);
+      return Error::success();
+    }
+    auto kernel = object.getString("kernel");
+    const json::Array *flops = object.getArray("flops");
+    if (!kernel || !flops)
+      return fail("expects a kernel with its flops");
+    auto polynomial = readPolynomial(*flops);
+    if (!polynomial)
+      return polynomial.takeError();
+    launches.push_back({kernel->str(), *polynomial});
+    return Error::success();
+  }
+
+  Expected<DimExpr> readPolynomial(const json::Array &terms) {
+    std::optional<DimExpr> sum = DimExpr();
+    for (const json::Value &value : terms) {
+      const json::Array *term = value.getAsArray();
+      auto coefficient =
+          term && !term->empty() ? (*term)[0].getAsInteger() : std::nullopt;
+      if (!coefficient)
+        return fail("expects terms of a polynomial");
+      std::optional<DimExpr> product = DimExpr::constant(*coefficient);
+      for (const json::Value &name :
+           ArrayRef(term->data(), term->size()).drop_front()) {
+        auto symbol = symbolNamed(name.getAsString().value_or(""));
+        if (!symbol)
+          return symbol.takeError();
+        product = product ? DimExpr::multiply(*product, *symbol) : product;
+      }
+      sum = sum && product ? DimExpr::add(*sum, *product) : std::nullopt;
+    }
+    if (!sum)
+      return fail("a polynomial exceeds 64 bits");
+    return *sum;
+  }
+
+  Expected<DimExpr> symbolNamed(StringRef name) {
+    for (uint32_t i = 0; i < program.dim_count; ++i)
+      if (name == program.dims[i].name)
+        return DimExpr::symbol(i);
+    return fail("there is no dimension '" + name + "'");
+  }
+
+  const attn_program &program;
+};
+
+} // namespace
+
+Expected<json::Array> attn::tool::describeLaunches(mlir::func::FuncOp planned) {
+  auto shapes = SymbolicShapes::compute(planned);
+  if (mlir::failed(shapes))
+    return fail("the launches have no sizes; the reasons are above");
+  return describeBlock(planned.getBody().front(), *shapes);
+}
+
+Expected<std::vector<Launch>>
+attn::tool::readLaunches(const attn_program &program) {
+  Expected<json::Value> root = json::parse(program.description);
+  if (!root)
+    return root.takeError();
+  const json::Object *object = root->getAsObject();
+  const json::Array *array = object ? object->getArray("launches") : nullptr;
+  std::vector<Launch> launches;
+  Error error = array ? LaunchReader(program).readArray(*array, launches)
+                      : fail("there is no list");
+  if (error)
+    return fail("the launches in the description of '" + Twine(program.name) +
+                "': " + toString(std::move(error)));
+  return launches;
+}

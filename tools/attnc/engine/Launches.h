@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// What one run of a compiled model launches, as its library describes it.
+
+#ifndef ATTN_TOOLS_ATTNC_ENGINE_LAUNCHES_H
+#define ATTN_TOOLS_ATTNC_ENGINE_LAUNCHES_H
+
+#include "attn/abi.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "passes/Cost.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/JSON.h"
+
+#include <string>
+#include <vector>
+
+namespace attn::tool {
+
+/// The launches of a planned model for its description, in order:
+/// {"kernel": "linear_0", "flops": [[2048, "batch", "sequence"], [64]]}, the
+/// terms of a polynomial, or {"repeat": 12, "launches": [...]}.
+llvm::Expected<llvm::json::Array> describeLaunches(mlir::func::FuncOp planned);
+
+struct Launch {
+  std::string kernel;
+  /// A polynomial in the program's dims.
+  DimExpr flops;
+};
+
+/// The launches of one run in order, loops expanded, from the program's
+/// description.
+llvm::Expected<std::vector<Launch>> readLaunches(const attn_program &program);
+
+} // namespace attn::tool
+
+#endif // ATTN_TOOLS_ATTNC_ENGINE_LAUNCHES_H

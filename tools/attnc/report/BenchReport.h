@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// What `attnc bench` measured.
+
+#ifndef ATTN_TOOLS_ATTNC_REPORT_BENCHREPORT_H
+#define ATTN_TOOLS_ATTNC_REPORT_BENCHREPORT_H
+
+#include "llvm/Support/raw_ostream.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace attn::tool {
+
+/// All launches of one kernel in one run.
+struct KernelTime {
+  std::string kernel;
+  unsigned calls = 0;
+  double seconds = 0; ///< each launch's median over the runs, summed
+  double flops = 0;
+};
+
+struct BenchReport {
+  std::string name, isa;
+  std::vector<std::pair<std::string, int64_t>> dims;
+  size_t threads = 1;
+  double flops = 0;            ///< of one run
+  std::vector<double> seconds; ///< of each run, ascending
+  std::vector<double> peaks;   ///< flops per second, ascending
+  uint64_t workspaceBytes = 0, weightsBytes = 0;
+  uint64_t residentBytesBefore = 0, peakResidentBytes = 0;
+  std::vector<KernelTime> kernels; ///< slowest first; empty unless asked for
+
+  double median() const { return seconds[seconds.size() / 2]; }
+  double peak() const { return peaks[peaks.size() / 2]; }
+  void print(llvm::raw_ostream &os) const;
+  void printJson(llvm::raw_ostream &os) const;
+};
+
+/// Bytes that /proc/self/status gives for `field`, such as "VmHWM".
+std::optional<uint64_t> readMemoryStatus(llvm::StringRef field);
+
+} // namespace attn::tool
+
+#endif // ATTN_TOOLS_ATTNC_REPORT_BENCHREPORT_H
