@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Launches, and loops of them, as calls of the executor.
+
+#include "codegen/cpu/model/FunctionBuilder.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "passes/ModelFunctions.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+namespace {
+
+/// Words of attn_frame and of attn_executor (attn/abi.h, attn/attn.h).
+enum FrameWord { Dims, Offsets, Inputs, Outputs, Weights, Workspace, Executor };
+enum ExecutorWord { Context, Slots, Run };
+
+class BodyBuilder : FunctionBuilder {
+public:
+  using FunctionBuilder::FunctionBuilder;
+
+  LogicalResult build(StringRef name) {
+    Type status = words.builder.getI32Type();
+    auto function = createFunction(name, status, {words.pointer});
+    loadFrame(function.getArgument(0));
+    block = words.stackBlock(largestBlock(model));
+    SizeBuilder sizeBuilder(words, dims);
+    sizes = &sizeBuilder;
+    if (failed(emit(model.getBody().front())))
+      return failure();
+    Value ok = LLVM::ConstantOp::create(words.builder, words.loc, status, 0);
+    LLVM::ReturnOp::create(words.builder, words.loc, ok);
+    return success();
+  }
+
+private:
+  void loadFrame(Value frame) {
+    dims = words.loadPointer(frame, Dims);
+    offsets = words.loadPointer(frame, Offsets);
+    outputs = words.loadPointer(frame, Outputs);
+    weights = words.loadPointer(frame, Weights);
+    workspace = words.loadPointer(frame, Workspace);
+    executor = words.loadPointer(frame, Executor);
+    Value inputs = words.loadPointer(frame, Inputs);
+    for (BlockArgument argument : model.getArguments())
+      pointers[argument] = words.loadPointer(inputs, argument.getArgNumber());
+    size_t buffers = model->getAttrOfType<ArrayAttr>(kBufferBytesAttr).size();
+    scratch = words.at(workspace, words.loadWord(offsets, buffers));
+    scratchBytes = words.loadWord(offsets, buffers + 1);
+  }
+
+  LogicalResult emit(Block &ops) {
+    for (Operation &op : ops) {
+      if (auto launch = dyn_cast<LaunchOp>(op)) {
+        emitLaunch(launch);
+      } else if (auto get = dyn_cast<GetParameterOp>(op)) {
+        if (failed(emitParameter(get)))
+          return failure();
+      } else if (auto loop = dyn_cast<scf::ForOp>(op)) {
+        if (failed(emitLoop(loop)))
+          return failure();
+      } else if (isView(&op)) {
+        pointers[op.getResult(0)] = pointers.lookup(op.getOperand(0));
+      } else if (!op.hasTrait<OpTrait::IsTerminator>() &&
+                 (!isPure(&op) || llvm::any_of(op.getResultTypes(),
+                                               llvm::IsaPred<TensorType>))) {
+        return op.emitError("is not part of a kernel; run "
+                            "attn-outline-kernels");
+      }
+    }
+    return success();
+  }
+
+  void emitLaunch(LaunchOp launch) {
+    words.store(words.loadWord(executor, Slots), block, kSlotsWord);
+    words.store(scratch, block, kScratchWord);
+    words.store(scratchBytes, block, kScratchBytesWord);
+    int64_t word = kFirstOperandWord;
+    for (Value input : launch.getInputs())
+      word = storeOperand(block, word, input, pointers.lookup(input), *sizes);
+    auto buffers = launch->getAttrOfType<DenseI64ArrayAttr>(kBuffersAttr);
+    for (auto [output, buffer] :
+         llvm::zip_equal(launch.getOutputs(), buffers.asArrayRef())) {
+      Value data = buffer < 0
+                       ? words.loadPointer(outputs, -1 - buffer)
+                       : words.at(workspace, words.loadWord(offsets, buffer));
+      pointers[output] = data;
+      word = storeOperand(block, word, output, data, *sizes);
+    }
+    callExecutor(launch);
+  }
+
+  /// executor->run(executor->context, executor->slots, kernel, block)
+  void callExecutor(LaunchOp launch) {
+    Value kernel =
+        LLVM::AddressOfOp::create(words.builder, words.loc, words.pointer,
+                                  launch.getKernelAttr().getAttr());
+    auto type = LLVM::LLVMFunctionType::get(
+        LLVM::LLVMVoidType::get(model.getContext()),
+        {words.pointer, words.word, words.pointer, words.pointer});
+    LLVM::CallOp::create(words.builder, words.loc, type,
+                         ValueRange{words.loadPointer(executor, Run),
+                                    words.loadPointer(executor, Context),
+                                    words.loadWord(executor, Slots), kernel,
+                                    block});
+  }
+
+  LogicalResult emitParameter(GetParameterOp get) {
+    SmallVector<int64_t> places;
+    for (auto symbol : get.getParameters().getAsRange<FlatSymbolRefAttr>()) {
+      auto parameter =
+          SymbolTable::lookupNearestSymbolFrom<ParameterOp>(get, symbol);
+      auto offset = parameter
+                        ? parameter->getAttrOfType<IntegerAttr>(kOffsetAttr)
+                        : IntegerAttr();
+      if (!offset)
+        return get.emitError("reads a parameter without a place; run "
+                             "attn-place-parameters");
+      places.push_back(offset.getInt());
+    }
+    Value place = words.constant(places[0]);
+    if (get.getIndex()) {
+      Value index = indices.lookup(get.getIndex());
+      if (!index)
+        return get.emitError("expects the number of a loop's layer as index");
+      place = placeInLoop(places, index);
+    }
+    pointers[get.getResult()] = words.at(weights, place);
+    return success();
+  }
+
+  /// Parameters of equal layers lie at a constant distance; others are looked
+  /// up in a table.
+  Value placeInLoop(ArrayRef<int64_t> places, Value index) {
+    int64_t stride = places.size() > 1 ? places[1] - places[0] : 0;
+    bool affine = true;
+    for (auto [i, place] : llvm::enumerate(places))
+      affine &= place == places[0] + static_cast<int64_t>(i) * stride;
+    if (affine)
+      return words.add(words.constant(places[0]),
+                       words.multiply(index, words.constant(stride)));
+    Value table = createTable(places);
+    Value entry =
+        words.at(table, words.multiply(index, words.constant(kWordBytes)));
+    return LLVM::LoadOp::create(words.builder, words.loc, words.word, entry);
+  }
+
+  Value createTable(ArrayRef<int64_t> places) {
+    auto function = words.builder.getBlock()
+                        ->getParent()
+                        ->getParentOfType<LLVM::LLVMFuncOp>();
+    std::string name =
+        (function.getName() + "_places_" + Twine(tables++)).str();
+    OpBuilder outside(function);
+    LLVM::GlobalOp::create(
+        outside, words.loc, LLVM::LLVMArrayType::get(words.word, places.size()),
+        /*isConstant=*/true, LLVM::Linkage::Private, name,
+        DenseElementsAttr::get(RankedTensorType::get(places.size(), words.word),
+                               places));
+    return LLVM::AddressOfOp::create(words.builder, words.loc, words.pointer,
+                                     name);
+  }
+
+  LogicalResult emitLoop(scf::ForOp loop) {
+    OpBuilder &builder = words.builder;
+    Region *region = builder.getBlock()->getParent();
+    SmallVector<Type> types{words.word};
+    types.append(loop.getInitArgs().size(), words.pointer);
+    SmallVector<Location> locations(types.size(), words.loc);
+
+    std::optional<APInt> count = loop.getStaticTripCount();
+    if (!count || getConstantIntValue(loop.getLowerBound()) != 0 ||
+        getConstantIntValue(loop.getStep()) != 1)
+      return loop.emitError("expects layers from 0 to a constant, in steps "
+                            "of 1");
+    if (!llvm::all_of(loop.getResultTypes(), llvm::IsaPred<RankedTensorType>))
+      return loop.emitError("expects layers to carry tensors");
+    SmallVector<Value> initial{words.constant(0)};
+    for (Value init : loop.getInitArgs())
+      initial.push_back(pointers.lookup(init));
+
+    Block *before = builder.getBlock();
+    Block *header =
+        builder.createBlock(region, region->end(), types, locations);
+    Block *body = builder.createBlock(region, region->end());
+    Block *behind = builder.createBlock(region, region->end());
+    builder.setInsertionPointToEnd(before);
+    LLVM::BrOp::create(builder, words.loc, initial, header);
+
+    builder.setInsertionPointToEnd(header);
+    Value index = header->getArgument(0);
+    Value more =
+        LLVM::ICmpOp::create(builder, words.loc, LLVM::ICmpPredicate::slt,
+                             index, words.constant(count->getSExtValue()));
+    LLVM::CondBrOp::create(builder, words.loc, more, body, behind);
+
+    builder.setInsertionPointToEnd(body);
+    indices[loop.getInductionVar()] = index;
+    for (auto [argument, carried] : llvm::zip_equal(
+             loop.getRegionIterArgs(), header->getArguments().drop_front()))
+      pointers[argument] = carried;
+    if (failed(emit(*loop.getBody())))
+      return failure();
+    SmallVector<Value> next{words.add(index, words.constant(1))};
+    for (Value yielded : loop.getYieldedValues())
+      next.push_back(pointers.lookup(yielded));
+    LLVM::BrOp::create(builder, words.loc, next, header);
+
+    builder.setInsertionPointToEnd(behind);
+    for (auto [result, carried] : llvm::zip_equal(
+             loop.getResults(), header->getArguments().drop_front()))
+      pointers[result] = carried;
+    return success();
+  }
+
+  Value dims, offsets, outputs, weights, workspace, executor;
+  Value scratch, scratchBytes, block;
+  SizeBuilder *sizes = nullptr;
+  llvm::DenseMap<Value, Value> pointers;
+  llvm::DenseMap<Value, Value> indices;
+  unsigned tables = 0;
+};
+
+} // namespace
+
+LogicalResult attn::cpu::buildBody(func::FuncOp model,
+                                   const SymbolicShapes &shapes,
+                                   StringRef name) {
+  return BodyBuilder(model, shapes).build(name);
+}
