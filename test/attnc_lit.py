@@ -58,6 +58,8 @@ def add_features(config, lit_config):
     config.available_features.update(host_isa())
     if os.path.exists(os.path.join(config.tools_dir, "attnc")):
         config.available_features.add("attnc")
+    if shutil.which("rustc"):
+        config.available_features.add("rustc")
     missing = missing_for_aarch64()
     if missing:
         lit_config.note("aarch64 tests are skipped, missing: " + ", ".join(missing))
