@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Runs a compiled model where every byte around its workspace, inputs and
-// outputs faults, at many sizes, on every variant that runs here, and requires
-// one result: for any number of slots in any order, for any batch a row travels
-// in, for any padding beside it and whatever the memory held before.
+// Runs a compiled model where every byte around its workspace, inputs, outputs
+// and behind its weights faults, at many sizes, on every variant that runs
+// here, and requires one result: for any number of slots in any order, for any
+// batch a row travels in, for any padding beside it and whatever the memory
+// held before.
 //
-//     guard MODEL.weights
+//     guard MODEL.weights|- [SEQUENCE...]
 //
-// Compiled with -DMODEL=prefix and linked with the model's archive. Batch is
-// dimension 0 of every tensor; a dimension "sequence" is the next one.
+// "-" stands for no weights. With sequences, these few and not the usual many.
+// Compiled with -DMODEL=prefix and linked with the model's archive by
+// -Wl,--wrap=mmap. Batch is dimension 0 of every tensor; a dimension "sequence"
+// is the next one.
 
 #include "attn/abi.h"
 
@@ -82,6 +85,40 @@ private:
   unsigned char *base = nullptr, *first = nullptr, *last = nullptr;
 };
 
+size_t guardedMappings = 0;
+
+} // namespace
+
+/// The runtime maps weights with this. A copy of the file ends where a page
+/// begins that faults: a mapping of the file itself would hide reads behind the
+/// data up to the end of its last page. Data of the file is aligned to 64 bytes
+/// and stays so; prefetches never fault.
+extern "C" void *__real_mmap(void *, size_t, int, int, int, off_t);
+extern "C" void *__wrap_mmap(void *address, size_t bytes, int protection,
+                             int flags, int file, off_t offset) {
+  if (file < 0)
+    return __real_mmap(address, bytes, protection, flags, file, offset);
+  ++guardedMappings;
+  size_t page = size_t(sysconf(_SC_PAGESIZE)), alignment = 64;
+  size_t inner = (bytes + page - 1) / page * page;
+  auto *base = static_cast<unsigned char *>(__real_mmap(
+      nullptr, inner + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  if (base == MAP_FAILED || mprotect(base, inner, PROT_READ | PROT_WRITE))
+    fail("cannot map memory for the weights");
+  unsigned char *first = base + (inner - bytes) / alignment * alignment;
+  for (size_t done = 0; done < bytes;) {
+    ssize_t count = pread(file, first + done, bytes - done, off_t(done));
+    if (count <= 0)
+      fail("cannot read the weights");
+    done += size_t(count);
+  }
+  if (mprotect(base, inner, PROT_READ))
+    fail("cannot protect the weights");
+  return first;
+}
+
+namespace {
+
 /// The sizes of a run; tokens from `valid` on are padding.
 struct Sizes {
   int64_t batch, sequence, valid;
@@ -111,7 +148,7 @@ public:
   Guard(const attn_program &program, const attn_model *model)
       : program(program), functions(*program.functions), model(model) {}
 
-  void checkSizes(Sizes sizes) const;
+  void checkSizes(Sizes sizes, const std::vector<size_t> &slotCounts) const;
   void checkPadding(Sizes sizes) const;
   /// The largest size of a dimension; 0 where the model has none of that name.
   int64_t maximum(const char *dim) const;
@@ -252,13 +289,14 @@ bool sameBits(const Outputs &a, const Outputs &b) {
 }
 
 /// One result for all slots, orders, places and batches.
-void Guard::checkSizes(Sizes sizes) const {
+void Guard::checkSizes(Sizes sizes,
+                       const std::vector<size_t> &slotCounts) const {
   Outputs expected = run(sizes, 0, {});
   for (uint32_t i = 0; i < program.output_count; ++i)
     for (float value : expected[i])
       if (!(value - value == 0))
         fail(std::string(program.outputs[i].name) + " is not finite");
-  for (size_t slots : {1, 2, 3, 7, 64})
+  for (size_t slots : slotCounts)
     for (bool reversed : {false, true})
       for (Place place : {Place::Begin, Place::End})
         for (int fill : {0, 0xff})
@@ -293,42 +331,57 @@ void Guard::checkPadding(Sizes sizes) const {
   }
 }
 
-void checkVariant(const attn_program &program, const attn_model *model,
-                  const char *isa) {
-  Guard guard(program, model);
-  for (int64_t batch : {1, 2, 3, 5})
-    for (int64_t sequence : {1, 2, 7, 16, 17, 33, 40}) {
-      if (sequence > std::max<int64_t>(1, guard.maximum("sequence")))
-        continue;
-      std::printf("%s: batch %d, sequence %d\n", isa, int(batch),
-                  int(sequence));
-      guard.checkSizes({batch, sequence, sequence});
-      for (int64_t valid : {1, 5, 16})
-        if (valid < sequence) {
-          guard.checkSizes({batch, sequence, valid});
-          guard.checkPadding({batch, sequence, valid});
-        }
+/// With every number of tokens before the padding that `valid` has.
+void checkSequence(const Guard &guard, Sizes dense,
+                   std::initializer_list<int64_t> valid,
+                   const std::vector<size_t> &slotCounts) {
+  std::printf("batch %d, sequence %d\n", int(dense.batch), int(dense.sequence));
+  guard.checkSizes(dense, slotCounts);
+  for (int64_t tokens : valid)
+    if (tokens < dense.sequence) {
+      Sizes padded{dense.batch, dense.sequence, tokens};
+      guard.checkSizes(padded, slotCounts);
+      guard.checkPadding(padded);
     }
+}
+
+void checkVariant(const Guard &guard, const std::vector<int64_t> &sequences) {
+  for (int64_t sequence : sequences)
+    checkSequence(guard, {2, sequence, sequence}, {5, 1024, 1030}, {1, 3});
+  if (!sequences.empty())
+    return;
+  for (int64_t batch : {1, 2, 3, 5})
+    for (int64_t sequence : {1, 2, 7, 16, 17, 33, 40})
+      if (sequence <= std::max<int64_t>(1, guard.maximum("sequence")))
+        checkSequence(guard, {batch, sequence, sequence}, {1, 5, 16},
+                      {1, 2, 3, 7, 64});
 }
 
 } // namespace
 
 int main(int argc, char **argv) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0); // a fault keeps what was printed
-  if (argc != 2)
-    fail("expects the path of the weights");
+  if (argc < 2)
+    fail("expects the path of the weights, or -");
+  const char *weights = std::strcmp(argv[1], "-") ? argv[1] : nullptr;
+  std::vector<int64_t> sequences;
+  for (int i = 2; i < argc; ++i)
+    sequences.push_back(std::atoll(argv[i]));
   const attn_program &program = *PROGRAM();
   for (uint32_t i = 0; i < program.variant_count; ++i) {
     const char *isa = program.variants[i].isa;
     attn_model *model;
     attn_error error;
     attn_status status =
-        program.functions->open(&program, argv[1], isa, &model, &error);
+        program.functions->open(&program, weights, isa, &model, &error);
     if (status == ATTN_UNSUPPORTED_CPU)
       continue;
     if (status != ATTN_OK)
       fail(error.message);
-    checkVariant(program, model, isa);
+    if (weights && !guardedMappings)
+      fail("the weights are not guarded");
+    std::printf("%s\n", isa);
+    checkVariant(Guard(program, model), sequences);
     program.functions->close(model);
     std::printf("%s: good\n", isa);
   }
