@@ -277,7 +277,7 @@ def measure(name, directory, arguments):
     bench = [arguments.attnc, "bench", directory, "--json", "--threads", str(arguments.threads),
              "--repeat", str(arguments.repeat)]
     for dim, size in dims.items():
-        bench += ["--dim", f"{dim}={size}"]
+        bench += ["--size", f"{dim}={size}"]
 
     with tempfile.TemporaryDirectory() as files:
         difference = largest_difference(session, inputs, arguments, directory, files)

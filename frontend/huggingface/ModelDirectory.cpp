@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// A model directory as transformers' save_pretrained writes it.
+// A model directory as transformers' save_pretrained writes it, but for its
+// weights.
 
 #include "frontend/huggingface/ModelDirectory.h"
 
+#include "frontend/weights/File.h"
 #include "frontend/weights/Message.h"
-#include "frontend/weights/ModelWeights.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -39,17 +40,16 @@ static Error readPreprocessor(ModelDirectory &model) {
   return Error::success();
 }
 
-Expected<ModelDirectory> openModelDirectory(StringRef path) {
+Expected<ModelDirectory> openModelDirectory(StringRef path,
+                                            StringRef configPath) {
   if (!sys::fs::is_directory(path))
     return weights::fileError(path, "expects a model directory with "
                                     "config.json and model.safetensors");
-  auto config = readConfig(join(path, "config.json"));
+  auto config = readConfig(configPath.empty() ? join(path, "config.json")
+                                              : configPath.str());
   if (!config)
     return config.takeError();
-  auto table = weights::openModelWeights(path);
-  if (!table)
-    return table.takeError();
-  ModelDirectory model{path.str(), std::move(*config), std::move(*table), {}};
+  ModelDirectory model{path.str(), std::move(*config), {}};
   if (Error error = readPreprocessor(model))
     return std::move(error);
   return model;

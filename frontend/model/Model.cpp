@@ -9,8 +9,10 @@
 #include "frontend/weights/Message.h"
 #include "frontend/weights/ModelWeights.h"
 #include "frontend/zoo/Zoo.h"
+#include "mlir/Parser/Parser.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 
 using namespace llvm;
 
@@ -43,9 +45,12 @@ Error checkModelWeights(mlir::ModuleOp module,
 //===--- Files ------------------------------------------------------------===//
 
 namespace {
-/// The files of a model, read.
+using ImportFunction = std::function<Expected<lang::Source>(StringRef)>;
+
+/// The files of a description, read.
 struct Files {
   lang::Source description;
+  ImportFunction import;
   Model model; ///< Without its module.
 };
 } // namespace
@@ -62,53 +67,84 @@ static Expected<lang::Source> readDescription(StringRef path) {
   return lang::Source{path.str(), (*file)->text().str()};
 }
 
-// Replaces what a directory brought by what the options name.
-static Error readGivenFiles(const ModelOptions &options, Model &model) {
+// Imports of a description are found beside it, then in the zoo.
+static Expected<lang::Source> importBeside(StringRef description,
+                                           StringRef file) {
+  if (file.contains('/') || file.starts_with("."))
+    return createStringError(
+        weights::quoted(file) +
+        " is not a file name; imports stand beside the description");
+  SmallString<128> path(sys::path::parent_path(description));
+  sys::path::append(path, file);
+  return sys::fs::exists(path) ? readDescription(path)
+                               : zoo::importDescription(file);
+}
+
+static Error readGivenWeights(const ModelOptions &options, Model &model) {
+  if (options.weights.empty())
+    return Error::success();
+  auto table = weights::openWeights(options.weights);
+  if (!table)
+    return table.takeError();
+  model.weights = std::move(*table);
+  return Error::success();
+}
+
+// "vit" for "models/vit/".
+static std::string directoryName(StringRef path) {
+  SmallString<128> absolute(path);
+  sys::fs::make_absolute(absolute);
+  sys::path::remove_dots(absolute, /*remove_dot_dot=*/true);
+  while (absolute.size() > 1 && sys::path::is_separator(absolute.back()))
+    absolute.pop_back();
+  return sys::path::filename(absolute).str();
+}
+
+static Expected<Files> readDirectory(const ModelOptions &options) {
+  auto directory = hf::openModelDirectory(options.path, options.config);
+  if (!directory)
+    return directory.takeError();
+  Files files;
+  files.import = zoo::importDescription;
+  Model &model = files.model;
+  model.name = directoryName(options.path);
+  model.preprocessorPath = directory->preprocessorPath();
+  model.preprocessor = std::move(directory->preprocessor);
+  model.config = std::move(directory->config);
+  auto type = hf::chooseDescription(*model.config, zoo::modelTypes());
+  if (!type)
+    return type.takeError();
+  files.description = *zoo::forModelType(*type);
+  if (Error error = readGivenWeights(options, model))
+    return std::move(error);
+  bool readsOwn = !model.weights && (options.needsWeights ||
+                                     weights::hasModelWeights(options.path));
+  if (!readsOwn)
+    return files;
+  auto table = weights::openModelWeights(options.path);
+  if (!table)
+    return table.takeError();
+  model.weights = std::move(*table);
+  return files;
+}
+
+static Expected<Files> readDescriptionFiles(const ModelOptions &options) {
+  auto description = readDescription(options.path);
+  if (!description)
+    return description.takeError();
+  Files files;
+  files.description = std::move(*description);
+  files.import = [path = options.path](StringRef file) {
+    return importBeside(path, file);
+  };
+  files.model.name = sys::path::stem(options.path).str();
   if (!options.config.empty()) {
     auto config = hf::readConfig(options.config);
     if (!config)
       return config.takeError();
-    model.config = std::move(*config);
+    files.model.config = std::move(*config);
   }
-  if (!options.weights.empty()) {
-    auto table = weights::openWeights(options.weights);
-    if (!table)
-      return table.takeError();
-    model.weights = std::move(*table);
-  }
-  return Error::success();
-}
-
-static Expected<Files> readDirectory(const ModelOptions &options) {
-  auto directory = hf::openModelDirectory(options.path);
-  if (!directory)
-    return directory.takeError();
-  Files files;
-  files.model.preprocessorPath = directory->preprocessorPath();
-  files.model.preprocessor = std::move(directory->preprocessor);
-  files.model.config = std::move(directory->config);
-  files.model.weights = std::move(directory->weights);
-  if (Error error = readGivenFiles(options, files.model))
-    return std::move(error);
-  auto type = hf::chooseDescription(*files.model.config, zoo::modelTypes());
-  if (!type)
-    return type.takeError();
-  files.description = *zoo::forModelType(*type);
-  return files;
-}
-
-static Expected<Files> readFiles(const ModelOptions &options) {
-  if (sys::fs::is_directory(options.path))
-    return readDirectory(options);
-  if (!StringRef(options.path).ends_with(".attn"))
-    return weights::fileError(options.path,
-                              "expects a model directory or a .attn file");
-  Files files;
-  auto description = readDescription(options.path);
-  if (!description)
-    return description.takeError();
-  files.description = std::move(*description);
-  if (Error error = readGivenFiles(options, files.model))
+  if (Error error = readGivenWeights(options, files.model))
     return std::move(error);
   return files;
 }
@@ -116,55 +152,138 @@ static Expected<Files> readFiles(const ModelOptions &options) {
 //===--- Building ---------------------------------------------------------===//
 
 // The class in config.json names the entry, unless the description has one
-// entry only: a file of one's own need not know the class.
-static Expected<std::string> chooseEntry(const ModelOptions &options,
-                                         const Files &files) {
-  if (!options.entry.empty() || !files.model.config)
-    return options.entry;
-  auto entries = lang::listModels(files.description, zoo::importDescription);
-  if (!entries)
-    return entries.takeError();
-  StringRef architecture = files.model.config->architecture();
+// entry only: a file of one's own need not know the class. Null where there are
+// several and nothing chooses; the checker then lists them.
+static Expected<const lang::ModelSummary *>
+chooseEntry(const ModelOptions &options, const Files &files,
+            ArrayRef<lang::ModelSummary> entries) {
+  StringRef architecture =
+      files.model.config ? files.model.config->architecture() : StringRef();
+  StringRef wanted =
+      options.entry.empty() ? architecture : StringRef(options.entry);
   std::string list;
-  for (const lang::ModelSummary &entry : *entries) {
-    if (entry.name == architecture)
-      return entry.name;
+  for (const lang::ModelSummary &entry : entries) {
+    if (entry.name == wanted)
+      return &entry;
     list += (list.empty() ? "" : ", ") + entry.name;
   }
-  if (entries->size() == 1 || architecture.empty())
-    return std::string();
+  if (!options.entry.empty())
+    return nullptr;
+  if (entries.size() == 1)
+    return &entries.front();
+  if (architecture.empty())
+    return nullptr;
   return files.model.config->errorAt(
       "architectures", "expects a class that " + files.description.name +
                            " describes (" + list + "), but got " +
                            weights::quoted(architecture));
 }
 
-Expected<Model> openModel(mlir::MLIRContext *context,
-                          const ModelOptions &options) {
-  auto files = readFiles(options);
-  if (!files)
-    return files.takeError();
-  auto entry = chooseEntry(options, *files);
+static std::vector<std::string> absentInputs(const ModelOptions &options,
+                                             const lang::ModelSummary *entry) {
+  std::vector<std::string> absent = options.absent;
+  if (!options.present || !entry)
+    return absent;
+  for (const std::string &name : entry->optionalInputs)
+    if (!is_contained(*options.present, name) && !is_contained(absent, name))
+      absent.push_back(name);
+  return absent;
+}
+
+static Expected<Model> buildDescription(mlir::MLIRContext *context,
+                                        const ModelOptions &options,
+                                        Files files) {
+  auto entries = lang::listModels(files.description, files.import);
+  if (!entries)
+    return entries.takeError();
+  auto entry = chooseEntry(options, files, *entries);
   if (!entry)
     return entry.takeError();
-
-  Model model = std::move(files->model);
+  Model model = std::move(files.model);
   lang::BuildOptions build;
   if (model.config)
     build.config = model.config->values;
-  build.model = *entry;
+  build.model = *entry ? (*entry)->name : options.entry;
   build.dims = options.dims;
-  build.absent = options.absent;
-  build.import = zoo::importDescription;
+  build.absent = absentInputs(options, *entry);
+  build.import = files.import;
   std::string diagnostics;
   model.module =
-      lang::buildModel(context, files->description, build, diagnostics);
+      lang::buildModel(context, files.description, build, diagnostics);
   if (!model.module)
     return createStringError(StringRef(diagnostics).rtrim());
-  if (model.weights)
-    if (Error error = checkModelWeights(*model.module, *model.weights))
+  return model;
+}
+
+static Expected<Model> openIr(mlir::MLIRContext *context,
+                              const ModelOptions &options) {
+  if (!options.config.empty() || !options.entry.empty() ||
+      !options.dims.empty() || !options.absent.empty())
+    return weights::fileError(
+        options.path, "is IR, which has its own dimensions and inputs: expects "
+                      "no config, entry, dimension or input to leave out");
+  // MLIR's reader does not tell a directory or a pipe from a file.
+  auto file = weights::MappedFile::open(options.path);
+  if (!file)
+    return file.takeError();
+  Model model;
+  model.module = mlir::parseSourceFile<mlir::ModuleOp>(options.path, context);
+  if (!model.module)
+    return weights::fileError(options.path, "is not valid attn IR");
+  if (!model.function())
+    return weights::fileError(options.path,
+                              "expects one function that is not a kernel");
+  model.name = sys::path::stem(options.path).str();
+  if (Error error = readGivenWeights(options, model))
+    return std::move(error);
+  return model;
+}
+
+static Expected<Model> readModel(mlir::MLIRContext *context,
+                                 const ModelOptions &options) {
+  StringRef extension = sys::path::extension(options.path);
+  bool isDirectory = sys::fs::is_directory(options.path);
+  if (!isDirectory && extension == ".mlir")
+    return openIr(context, options);
+  if (!isDirectory && extension != ".attn") {
+    if (!sys::fs::exists(options.path))
+      return weights::fileError(options.path,
+                                "cannot open: No such file or directory");
+    return weights::fileError(options.path, "expects a model directory, a "
+                                            ".attn description or .mlir IR");
+  }
+  auto files =
+      isDirectory ? readDirectory(options) : readDescriptionFiles(options);
+  if (!files)
+    return files.takeError();
+  return buildDescription(context, options, std::move(*files));
+}
+
+Expected<Model> openModel(mlir::MLIRContext *context,
+                          const ModelOptions &options) {
+  auto model = readModel(context, options);
+  if (!model)
+    return model.takeError();
+  size_t reads = expectedWeights(*model->module).size();
+  if (!model->weights && options.needsWeights && reads)
+    return weights::fileError(options.path, "reads " + Twine(reads) +
+                                                " weights, but none are given");
+  if (model->weights)
+    if (Error error = checkModelWeights(*model->module, *model->weights))
       return std::move(error);
   return model;
+}
+
+mlir::func::FuncOp Model::function() {
+  mlir::func::FuncOp found;
+  for (auto function : module->getOps<mlir::func::FuncOp>()) {
+    if (function.isDeclaration() || function->hasAttr(kKernelAttr))
+      continue;
+    if (found)
+      return {};
+    found = function;
+  }
+  return found;
 }
 
 } // namespace attn::frontend

@@ -7,6 +7,7 @@
 #include "frontend/huggingface/Config.h"
 #include "frontend/weights/Tensor.h"
 #include "frontend/weights/WeightCheck.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "llvm/ADT/StringMap.h"
@@ -17,7 +18,8 @@ namespace attn::frontend {
 
 /// A model as a user names it.
 struct ModelOptions {
-  /// A Hugging Face model directory, or a .attn description.
+  /// A Hugging Face model directory, a .attn description, or .mlir IR, which
+  /// says all that the other options but `weights` say.
   std::string path;
   /// config.json and weights for a description; "" for none. A directory
   /// brings its own, which these replace.
@@ -30,19 +32,32 @@ struct ModelOptions {
   llvm::StringMap<int64_t> dims;
   /// Optional inputs that take their default instead.
   std::vector<std::string> absent;
+  /// Where set, optional inputs that are not in it take their default too.
+  std::optional<std::vector<std::string>> present;
+  /// Whether a model that reads weights may come without them.
+  bool needsWeights = true;
 };
 
 struct Model {
   mlir::OwningOpRef<mlir::ModuleOp> module;
-  /// Checked against the module; none for a description without weights.
+  /// The directory's name, or the file's without its extension.
+  std::string name;
+  /// Checked against the module; none where there are none.
   std::optional<weights::TensorTable> weights;
   std::optional<hf::Config> config;
   /// Text and path of preprocessor_config.json.
   std::optional<std::string> preprocessor;
   std::string preprocessorPath;
+
+  /// The model function: the only function that is neither a kernel nor a
+  /// declaration.
+  mlir::func::FuncOp function();
 };
 
-/// Reads the files, builds the IR and checks every weight.
+/// Reads the files, builds the IR and checks every weight: all that are
+/// missing, unused or misshapen are in one error. Faults of .mlir IR are
+/// emitted as diagnostics of the context. `context` has every dialect and
+/// outlives the model.
 llvm::Expected<Model> openModel(mlir::MLIRContext *context,
                                 const ModelOptions &options);
 

@@ -143,19 +143,25 @@ static Error noWeights(StringRef directory) {
                    "expects " + singleName + " or " + indexName + " in it");
 }
 
+// A dangling link is reported as what it is, not as a missing file.
+static bool isPresent(StringRef path) {
+  sys::fs::file_status status;
+  return !sys::fs::status(path, status, /*follow=*/false);
+}
+
+bool hasModelWeights(StringRef directory) {
+  return isPresent(join(directory, singleName)) ||
+         isPresent(join(directory, indexName));
+}
+
 Expected<TensorTable> openModelWeights(StringRef directory) {
   if (!sys::fs::exists(directory))
     return fileError(directory, "expects a model directory, but there is none");
   if (!sys::fs::is_directory(directory))
     return fileError(directory, "expects a model directory, but got a file");
-  // A dangling link is reported as what it is, not as a missing file.
-  auto present = [](StringRef path) {
-    sys::fs::file_status status;
-    return !sys::fs::status(path, status, /*follow=*/false);
-  };
-  if (std::string path = join(directory, singleName); present(path))
+  if (std::string path = join(directory, singleName); isPresent(path))
     return openSafetensors(path);
-  if (std::string path = join(directory, indexName); present(path))
+  if (std::string path = join(directory, indexName); isPresent(path))
     return openShardedWeights(path);
   return noWeights(directory);
 }

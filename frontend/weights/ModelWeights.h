@@ -8,6 +8,9 @@
 
 namespace attn::weights {
 
+/// Whether a model directory holds weights of either kind.
+bool hasModelWeights(llvm::StringRef directory);
+
 /// Opens model.safetensors of a model directory, else the shards that its
 /// model.safetensors.index.json names.
 ///

@@ -176,22 +176,20 @@ Expected<std::string> CommandLine::operand(StringRef what) const {
 }
 
 Expected<std::vector<std::pair<std::string, int64_t>>>
-CommandLine::dims() const {
+CommandLine::namedSizes(OptionId id) const {
   std::vector<std::pair<std::string, int64_t>> result;
-  for (const std::string &text : values(OPT_dim)) {
-    auto [name, size] = StringRef(text).split('=');
+  for (const opt::Arg *arg : args.filtered(id)) {
+    auto wrong = [&](const Twine &message) {
+      return make_error<UsageError>("option '" + arg->getSpelling() + "' " +
+                                    message + "'" + arg->getValue() + "'");
+    };
+    auto [name, size] = StringRef(arg->getValue()).split('=');
     int64_t value;
     if (name.empty() || size.getAsInteger(10, value) || value < 1)
-      return make_error<UsageError>("option '--dim' expects NAME=VALUE with a "
-                                    "size of at least 1, but got '" +
-                                    text + "'");
+      return wrong("expects NAME=VALUE with a size of at least 1, but got ");
+    if (is_contained(make_first_range(result), name))
+      return wrong("names a dimension twice: ");
     result.emplace_back(name.str(), value);
-  }
-  if (has(OPT_batch)) {
-    Expected<int64_t> batch = integer(OPT_batch, 1, 1, INT32_MAX);
-    if (!batch)
-      return batch.takeError();
-    result.emplace_back("batch", *batch);
   }
   return result;
 }
@@ -201,7 +199,8 @@ static StringRef examples(StringRef command) {
   return StringSwitch<StringRef>(command)
       .Case("compile", "  attnc compile vit-base/ -o build\n"
                        "  attnc compile vit.attn --config config.json "
-                       "--weights model.safetensors -o build --emit shared\n")
+                       "--weights model.safetensors -o build --emit shared\n"
+                       "  attnc compile bert/ --dim sequence=128 -o build\n")
       .Case("run", "  attnc run bert/ --inputs in.safetensors "
                    "--outputs out.safetensors\n"
                    "  attnc run vit/ --image cat.png\n"
@@ -209,7 +208,7 @@ static StringRef examples(StringRef command) {
       .Case("verify", "  attnc verify vit/\n"
                       "  attnc verify bert/ --inputs in.safetensors\n")
       .Case("bench", "  attnc bench vit/ --batch 1 --threads 2\n"
-                     "  attnc bench bert/ --dim sequence=128 --by-kernel\n")
+                     "  attnc bench bert/ --size sequence=128 --by-kernel\n")
       .Case("inspect", "  attnc inspect vit/\n"
                        "  attnc inspect build/vit.weights --check\n")
       .Case("completion", "  source <(attnc completion)\n")

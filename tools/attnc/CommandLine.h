@@ -64,8 +64,9 @@ public:
                                   int64_t max) const;
   /// The only operand: what `what` is, for the message.
   llvm::Expected<std::string> operand(llvm::StringRef what) const;
-  /// NAME=VALUE pairs of --dim (and --batch), sizes at least 1.
-  llvm::Expected<std::vector<std::pair<std::string, int64_t>>> dims() const;
+  /// The NAME=VALUE pairs of an option, values at least 1, each name once.
+  llvm::Expected<std::vector<std::pair<std::string, int64_t>>>
+  namedSizes(OptionId id) const;
 
 private:
   std::string commandName;

@@ -35,7 +35,7 @@ def version : Flag<["--"], "version">, HelpText<"Show the version">;
 defm config : Value<"config", building, "FILE", "config.json for a .attn description">;
 defm weights : Value<"weights", building, "PATH", "Weights for a .attn description: a .safetensors file or a directory">;
 defm entry : Value<"entry", building, "NAME", "Which model of a description, instead of the one config.json names">;
-defm dim : Value<"dim", building, "NAME=VALUE", "Fix a dynamic dimension when compiling; verify, bench and inspect: its size">;
+defm dim : Value<"dim", building, "NAME=VALUE", "Compile for this size of a dynamic dimension only; may be given several times">;
 defm without : Value<"without", building, "INPUT", "Leave out an optional input; its default is used">;
 
 // What is generated.
@@ -52,7 +52,8 @@ defm outputs : Value<"outputs", [run], "FILE", "Where to write the outputs: a .s
 defm image : Value<"image", [run], "FILE", "A PNG or JPEG picture to classify; may be given several times">;
 defm top : Value<"top", [run], "N", "How many labels to show for a picture; default 5">;
 defm threads : Value<"threads", running, "N", "Threads; default: one for each core">;
-defm batch : Value<"batch", [verify, bench, inspect], "N", "Shorthand for --dim batch=N">;
+defm size : Value<"size", [verify, bench, inspect], "NAME=VALUE", "Size of a dynamic dimension in this run, which stays dynamic; may be given several times">;
+defm batch : Value<"batch", [verify, bench, inspect], "N", "Shorthand for --size batch=N">;
 defm seed : Value<"seed", [verify, bench], "N", "Seed of random inputs">;
 defm repeat : Value<"repeat", [bench], "N", "Timed runs; default: as many as take two seconds">;
 def by_kernel : Flag<["--"], "by-kernel", [bench]>, HelpText<"Time each kernel">;

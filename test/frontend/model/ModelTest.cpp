@@ -6,6 +6,8 @@
 #include "dialect/AttnDialect.h"
 #include "mlir/IR/Verifier.h"
 #include "test/frontend/weights/TestFiles.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 
 using namespace attn::frontend;
 using namespace attn::test;
@@ -102,8 +104,13 @@ TEST_F(ModelTest, OpensADescriptionWithFilesOfItsOwn) {
                                    "  return x * weight(\"s\", [width])\n"
                                    "}\n");
   options.config = put("config.json", R"({"width":2})");
+  EXPECT_EQ(errorOf(open(options)),
+            options.path + ": reads 1 weights, but none are given");
+  options.needsWeights = false;
   Model bare = valueOf(open(options));
   EXPECT_FALSE(bare.weights.has_value());
+  EXPECT_EQ(bare.name, "scale");
+  options.needsWeights = true;
   options.weights = put("s.safetensors", oneTensor("s"));
   Model model = valueOf(open(options));
   auto weights = expectedWeights(*model.module);
@@ -112,14 +119,100 @@ TEST_F(ModelTest, OpensADescriptionWithFilesOfItsOwn) {
   EXPECT_EQ(ArrayRef<int64_t>(weights[0].shape), ArrayRef<int64_t>{2});
 }
 
+// What options name stands in for what a directory brings.
+TEST_F(ModelTest, ReplacesTheFilesOfADirectory) {
+  ModelOptions options = named(folder + "/");
+  options.config = golden("vit") + "/config.json";
+  options.needsWeights = false;
+  Model bare = valueOf(open(options));
+  EXPECT_FALSE(bare.weights.has_value());
+  EXPECT_EQ(bare.name, sys::path::filename(folder));
+  options.weights = golden("vit") + "/model.safetensors";
+  EXPECT_TRUE(valueOf(open(options)).weights.has_value());
+  // Without it, those of the directory are read, whether needed or not.
+  options.weights = "";
+  put("model.safetensors", oneTensor("a"));
+  EXPECT_TRUE(StringRef(errorOf(open(options)))
+                  .contains("tensor 'a': is [2], but nothing"));
+}
+
+std::vector<std::string> inputsOf(Model &model) {
+  std::vector<std::string> names;
+  for (unsigned i = 0; i < model.function().getNumArguments(); ++i)
+    names.push_back(model.function()
+                        .getArgAttrOfType<mlir::StringAttr>(i, attn::kNameAttr)
+                        .str());
+  return names;
+}
+
+TEST_F(ModelTest, LeavesOutOptionalInputs) {
+  ModelOptions options = named(golden("bert"));
+  Model all = valueOf(open(options));
+  EXPECT_EQ(inputsOf(all),
+            (std::vector<std::string>{"input_ids", "attention_mask",
+                                      "token_type_ids"}));
+  options.absent = {"token_type_ids"};
+  Model two = valueOf(open(options));
+  EXPECT_EQ(inputsOf(two),
+            (std::vector<std::string>{"input_ids", "attention_mask"}));
+  options.present = {"input_ids"};
+  Model one = valueOf(open(options));
+  EXPECT_EQ(inputsOf(one), (std::vector<std::string>{"input_ids"}));
+}
+
+TEST_F(ModelTest, FindsImportsBesideTheDescription) {
+  put("twice.attn", "block twice(x) { return x + x }\n");
+  ModelOptions options =
+      named(put("main.attn", "import \"twice.attn\"\n"
+                             "model main(x: f32[batch]) -> (y: f32[batch]) {\n"
+                             "  return twice(x)\n"
+                             "}\n"));
+  EXPECT_TRUE(succeeded(mlir::verify(*valueOf(open(options)).module)));
+  sys::fs::remove(at("twice.attn"));
+  EXPECT_TRUE(StringRef(errorOf(open(options))).contains("twice.attn"));
+  std::string outside = put("outside.attn", "import \"../twice.attn\"\n");
+  EXPECT_TRUE(StringRef(errorOf(open(named(outside))))
+                  .contains("'../twice.attn' is not a file name"));
+}
+
+TEST_F(ModelTest, OpensIr) {
+  ModelOptions options = named(put("scale.mlir", R"(
+    func.func @model(%x: tensor<2xf32> {attn.name = "x"})
+        -> (tensor<2xf32> {attn.name = "y"}) {
+      %w = attn.weight "s" : tensor<2xf32>
+      return %w : tensor<2xf32>
+    })"));
+  EXPECT_EQ(errorOf(open(options)),
+            options.path + ": reads 1 weights, but none are given");
+  options.weights = put("s.safetensors", oneTensor("s"));
+  Model model = valueOf(open(options));
+  EXPECT_EQ(model.name, "scale");
+  EXPECT_EQ(model.function().getName(), "model");
+  options.dims["batch"] = 2;
+  EXPECT_TRUE(StringRef(errorOf(open(options)))
+                  .starts_with(options.path + ": is IR, which has its own"));
+}
+
 TEST_F(ModelTest, RefusesWhatIsNoModel) {
   EXPECT_EQ(errorOf(open(named(at("x.bin")))),
-            at("x.bin") + ": expects a model directory or a .attn file");
+            at("x.bin") + ": cannot open: No such file or directory");
+  EXPECT_EQ(errorOf(open(named(put("x.bin", "")))),
+            at("x.bin") +
+                ": expects a model directory, a .attn description or .mlir IR");
   EXPECT_EQ(errorOf(open(named(at("x.attn")))),
             at("x.attn") + ": cannot open: No such file or directory");
   std::string broken = put("broken.attn", "model (");
   EXPECT_TRUE(
       StringRef(errorOf(open(named(broken)))).starts_with(broken + ":1:"));
+  put("config.json", R"({"model_type":"vit"})");
+  EXPECT_EQ(errorOf(open(named(folder))),
+            folder + ": expects model.safetensors or "
+                     "model.safetensors.index.json in it");
+  context.getDiagEngine().registerHandler([](mlir::Diagnostic &) {});
+  EXPECT_EQ(errorOf(open(named(put("broken.mlir", "func.func")))),
+            at("broken.mlir") + ": is not valid attn IR");
+  EXPECT_EQ(errorOf(open(named(put("none.mlir", "")))),
+            at("none.mlir") + ": expects one function that is not a kernel");
 }
 
 } // namespace

@@ -6,6 +6,7 @@
 #include "codegen/package/PackParameters.h"
 #include "frontend/weights/File.h"
 #include "tools/attnc/commands/Commands.h"
+#include "tools/attnc/commands/ModelArguments.h"
 #include "tools/attnc/engine/Compiler.h"
 #include "tools/attnc/engine/StagingDirectory.h"
 #include "tools/attnc/report/Explain.h"
@@ -30,6 +31,17 @@ Expected<Emit> parseEmit(StringRef text) {
   return make_error<UsageError>("option '--emit' expects one of " +
                                 join(ArrayRef(names), ", ") + ", but got '" +
                                 text + "'");
+}
+
+Expected<Stage> parseStage(StringRef name) {
+  static constexpr StringLiteral names[] = {"frontend", "fuse",  "outline",
+                                            "plan",     "tiles", "llvm"};
+  for (auto [i, known] : enumerate(names))
+    if (name == known)
+      return static_cast<Stage>(i);
+  return make_error<UsageError>("option '--dump-after' expects one of " +
+                                join(ArrayRef(names), ", ") + ", but got '" +
+                                name + "'");
 }
 
 Error writeText(StringRef path, StringRef text) {
@@ -84,14 +96,14 @@ Error writeLibrary(Compiler &compiler, const CompilerOptions &options,
   return package::writeArchive(files.path(name + ".a"), *objects);
 }
 
-Error writeWeights(Compiler &compiler, LoadedModel &model,
+Error writeWeights(Compiler &compiler, frontend::Model &model,
                    const package::ProgramSpec &program,
                    StagingDirectory &files) {
   if (!program.weightsBytes)
     return Error::success();
   Progress progress("packing weights", program.weightsBytes);
   return package::writeParameters(
-      compiler.module(), model.weights,
+      compiler.module(), *model.weights,
       files.path(compiler.name() + ".weights"), program.buildId,
       [&](uint64_t bytes) { progress.update(bytes); });
 }
@@ -133,7 +145,7 @@ Error checkName(StringRef name) {
 } // namespace
 
 Error attn::tool::compileCommand(const CommandLine &line) {
-  auto request = readRequest(line, /*fixDims=*/true);
+  auto request = readModelOptions(line);
   if (!request)
     return request.takeError();
   auto targets = readTargets(line);
@@ -155,7 +167,8 @@ Error attn::tool::compileCommand(const CommandLine &line) {
         "'attnc compile' expects a directory for the generated files: -o DIR");
 
   request->needsWeights = !directory.empty();
-  auto model = loadModel(*request);
+  auto context = makeContext();
+  auto model = frontend::openModel(context.get(), *request);
   if (!model)
     return model.takeError();
   CompilerOptions options;

@@ -30,10 +30,12 @@ pictureInput(const attn_program &program) {
               "[batch, channels, height, width]");
 }
 
-static const weights::Tensor *findLogits(const TensorMap &outputs) {
-  auto it = outputs.find("logits");
-  return it != outputs.end() && it->second.shape.size() == 2 ? &it->second
-                                                             : nullptr;
+static const weights::Tensor *
+findLogits(ArrayRef<weights::NamedTensor> outputs) {
+  for (const auto &[name, tensor] : outputs)
+    if (name == "logits" && tensor.shape.size() == 2)
+      return &tensor;
+  return nullptr;
 }
 
 struct Classified {
@@ -69,7 +71,8 @@ static void printJson(ArrayRef<Classified> pictures, raw_ostream &os) {
 }
 
 Error attn::tool::classifyPictures(const CommandLine &line,
-                                   const LoadedModel &model, Engine &engine) {
+                                   const frontend::Model &model,
+                                   Engine &engine) {
   if (!model.preprocessor)
     return fail(model.preprocessorPath +
                 ": is missing; it says how pictures are prepared");
@@ -93,7 +96,12 @@ Error attn::tool::classifyPictures(const CommandLine &line,
                                       (*input)->shape[3]);
     if (!pixels)
       return pixels.takeError();
-    auto outputs = engine.run({{(*input)->name, std::move(*pixels)}});
+    weights::TensorTable table(file);
+    table.insert((*input)->name, std::move(*pixels));
+    auto bound = engine.bindInputs(table);
+    if (!bound)
+      return bound.takeError();
+    auto outputs = engine.run(*bound);
     if (!outputs)
       return outputs.takeError();
     const weights::Tensor *logits = findLogits(*outputs);

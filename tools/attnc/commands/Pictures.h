@@ -4,15 +4,16 @@
 #ifndef ATTN_TOOLS_ATTNC_COMMANDS_PICTURES_H
 #define ATTN_TOOLS_ATTNC_COMMANDS_PICTURES_H
 
+#include "frontend/model/Model.h"
+#include "tools/attnc/CommandLine.h"
 #include "tools/attnc/engine/Engine.h"
-#include "tools/attnc/engine/Input.h"
 
 namespace attn::tool {
 
 /// Prepares each picture of --image as preprocessor_config.json says, runs the
 /// model on it and prints the best --top labels and their scores.
-llvm::Error classifyPictures(const CommandLine &line, const LoadedModel &model,
-                             Engine &engine);
+llvm::Error classifyPictures(const CommandLine &line,
+                             const frontend::Model &model, Engine &engine);
 
 } // namespace attn::tool
 

@@ -54,7 +54,7 @@ void hashFile(BLAKE3 &hash, const weights::FileIdentity &id, StringRef path) {
   hash.update(text);
 }
 
-Expected<std::string> computeKey(LoadedModel &model,
+Expected<std::string> computeKey(frontend::Model &model,
                                  const CompilerOptions &options) {
   BLAKE3 hash;
   auto self = weights::MappedFile::open("/proc/self/exe");
@@ -69,8 +69,9 @@ Expected<std::string> computeKey(LoadedModel &model,
   for (const TargetSpec *target : options.targets)
     stream << target->name << ',';
   hash.update(text);
-  for (const auto &file : model.weights.files())
-    hashFile(hash, file->identity(), file->path());
+  if (model.weights)
+    for (const auto &file : model.weights->files())
+      hashFile(hash, file->identity(), file->path());
   auto digest = hash.final<16>();
   return toHex(ArrayRef<uint8_t>(digest), /*LowerCase=*/true);
 }
@@ -117,7 +118,8 @@ void trim(StringRef directory, StringRef keep) {
 } // namespace
 
 Expected<std::string>
-attn::tool::compileCached(LoadedModel &model, const CompilerOptions &options) {
+attn::tool::compileCached(frontend::Model &model,
+                          const CompilerOptions &options) {
   Expected<std::string> directory = cacheDirectory();
   if (!directory)
     return directory.takeError();

@@ -15,7 +15,7 @@ namespace attn::tool {
 /// (device, inode, size, time), the targets, the options and this compiler. The
 /// cache is $XDG_CACHE_HOME/attnc or ~/.cache/attnc, readable by its owner
 /// alone; beyond its capacity the models used longest ago are deleted.
-llvm::Expected<std::string> compileCached(LoadedModel &model,
+llvm::Expected<std::string> compileCached(frontend::Model &model,
                                           const CompilerOptions &options);
 
 } // namespace attn::tool

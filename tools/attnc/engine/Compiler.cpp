@@ -27,43 +27,7 @@ static Error fail(const Twine &message) {
   return createStringError(inconvertibleErrorCode(), message);
 }
 
-Expected<Stage> attn::tool::parseStage(StringRef name) {
-  static constexpr StringLiteral names[] = {"frontend", "fuse",  "outline",
-                                            "plan",     "tiles", "llvm"};
-  for (auto [i, known] : enumerate(names))
-    if (name == known)
-      return static_cast<Stage>(i);
-  return make_error<UsageError>("option '--dump-after' expects one of " +
-                                join(ArrayRef(names), ", ") + ", but got '" +
-                                name + "'");
-}
-
-Expected<std::vector<const TargetSpec *>>
-attn::tool::readTargets(const CommandLine &line) {
-  std::string text = line.value(OPT_target, "native");
-  SmallVector<StringRef> names;
-  StringRef(text).split(names, ',');
-  std::vector<const TargetSpec *> targets;
-  for (StringRef name : names) {
-    Expected<const TargetSpec *> target = findTarget(name.trim());
-    if (!target)
-      return make_error<UsageError>(toString(target.takeError()));
-    if (is_contained(targets, *target))
-      return make_error<UsageError>("option '--target' names '" + name +
-                                    "' twice");
-    targets.push_back(*target);
-  }
-  // attn_program lists the best first; a target's place in the table tells.
-  llvm::sort(targets,
-             [](const TargetSpec *a, const TargetSpec *b) { return a > b; });
-  for (const TargetSpec *target : targets)
-    if (target->triple != targets.front()->triple)
-      return make_error<UsageError>("option '--target' expects targets of one "
-                                    "architecture in one library");
-  return targets;
-}
-
-Compiler::Compiler(LoadedModel &model, const CompilerOptions &options)
+Compiler::Compiler(frontend::Model &model, const CompilerOptions &options)
     : model(model), options(options),
       libraryName(options.name.empty() ? model.name : options.name) {}
 
@@ -72,7 +36,7 @@ Error Compiler::lowerTo(Stage last) {
   std::string symbol = package::modelIdentifier(libraryName);
   if (!mlir::SymbolTable::lookupSymbolIn(module(), symbol))
     function.setName(symbol);
-  mlir::PassManager manager(model.context.get());
+  mlir::PassManager manager(module().getContext());
   if (options.exposeTaps)
     manager.addNestedPass<mlir::func::FuncOp>(createExposeTaps());
   if (last >= Stage::Fuse)
@@ -88,7 +52,7 @@ Error Compiler::lowerTo(Stage last) {
 Expected<mlir::OwningOpRef<mlir::ModuleOp>>
 Compiler::generate(const TargetSpec &target, Stage last) {
   mlir::OwningOpRef<mlir::ModuleOp> code = module().clone();
-  mlir::PassManager manager(model.context.get());
+  mlir::PassManager manager(module().getContext());
   manager.addPass(cpu::createScheduleKernelsPass(target));
   if (last >= Stage::Llvm) {
     manager.addPass(cpu::createLowerTilesPass(target));
@@ -186,7 +150,7 @@ Compiler::emitObjects(const package::ProgramSpec &program) {
   return objects;
 }
 
-Error attn::tool::compileForUse(LoadedModel &model,
+Error attn::tool::compileForUse(frontend::Model &model,
                                 const CompilerOptions &options,
                                 StringRef directory) {
   Compiler compiler(model, options);
@@ -202,7 +166,7 @@ Error attn::tool::compileForUse(LoadedModel &model,
   sys::path::append(stem, compiler.name());
   if (program->weightsBytes)
     if (Error error = package::writeParameters(
-            compiler.module(), model.weights, (stem + ".weights").str(),
+            compiler.module(), *model.weights, (stem + ".weights").str(),
             program->buildId, [](uint64_t) {}))
       return error;
   return package::linkSharedLibrary((stem + ".so").str(),

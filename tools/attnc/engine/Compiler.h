@@ -7,16 +7,15 @@
 #include "codegen/package/Object.h"
 #include "codegen/package/Program.h"
 #include "codegen/target/TargetSpec.h"
-#include "tools/attnc/engine/Input.h"
+#include "frontend/model/Model.h"
 
 namespace attn::tool {
 
 /// What `compile --dump-after` can show, in the order of the pipeline.
 enum class Stage { Frontend, Fuse, Outline, Plan, Tiles, Llvm };
-llvm::Expected<Stage> parseStage(llvm::StringRef name);
 
 struct CompilerOptions {
-  /// Name of the library; LoadedModel::name where empty.
+  /// Name of the library; Model::name where empty.
   std::string name;
   /// Best first, all of one architecture.
   std::vector<const TargetSpec *> targets;
@@ -24,14 +23,10 @@ struct CompilerOptions {
   bool exposeTaps = false;
 };
 
-/// The targets that --target names; native by default.
-llvm::Expected<std::vector<const TargetSpec *>>
-readTargets(const CommandLine &line);
-
 /// One compilation. The steps are called in order.
 class Compiler {
 public:
-  Compiler(LoadedModel &model, const CompilerOptions &options);
+  Compiler(frontend::Model &model, const CompilerOptions &options);
 
   /// Target-independent passes up to `last`, at most Stage::Plan.
   llvm::Error lowerTo(Stage last);
@@ -51,14 +46,15 @@ public:
 private:
   llvm::Expected<package::ObjectFile> emitVariant(const TargetSpec &target);
 
-  LoadedModel &model;
+  frontend::Model &model;
   CompilerOptions options;
   std::string libraryName;
 };
 
 /// Compiles to a shared library and, if the model has weights, a weights file
 /// NAME.so and NAME.weights in `directory`, for use by this process.
-llvm::Error compileForUse(LoadedModel &model, const CompilerOptions &options,
+llvm::Error compileForUse(frontend::Model &model,
+                          const CompilerOptions &options,
                           llvm::StringRef directory);
 
 } // namespace attn::tool

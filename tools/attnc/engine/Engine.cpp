@@ -19,14 +19,6 @@ static Error fail(const Twine &message) {
   return createStringError(inconvertibleErrorCode(), message);
 }
 
-static std::string describeShape(ArrayRef<int64_t> shape) {
-  std::string text = "[";
-  ListSeparator comma;
-  for (int64_t size : shape)
-    text += StringRef(comma).str() + std::to_string(size);
-  return text + "]";
-}
-
 static weights::DataType dataType(int32_t dtype) {
   return dtype == ATTN_F32 ? weights::DataType::F32 : weights::DataType::I64;
 }
@@ -87,46 +79,21 @@ Engine::~Engine() {
     program().functions->close(model);
 }
 
-Expected<std::vector<int64_t>> Engine::dimsOf(const TensorMap &inputs) const {
-  std::vector<int64_t> dims(program().dim_count, -1);
-  for (uint32_t i = 0; i < program().input_count; ++i) {
-    const attn_tensor_info &info = program().inputs[i];
-    auto it = inputs.find(info.name);
-    if (it == inputs.end())
-      return fail("input '" + Twine(info.name) + "' is missing");
-    const weights::Tensor &tensor = it->second;
-    if (tensor.type != dataType(info.dtype))
-      return fail("input '" + Twine(info.name) + "' expects " +
-                  weights::nameOf(dataType(info.dtype)) + ", but got " +
-                  weights::nameOf(tensor.type));
-    bool fits = tensor.shape.size() == static_cast<size_t>(info.rank);
-    for (int32_t d = 0; fits && d < info.rank; ++d) {
-      int64_t expected = info.shape[d];
-      if (expected < 0) {
-        int64_t &size = dims[-1 - expected];
-        expected = size < 0 ? size = tensor.shape[d] : size;
-      }
-      fits = tensor.shape[d] == expected;
-    }
-    if (!fits) {
-      std::string expected = "[";
-      ListSeparator comma;
-      for (int32_t d = 0; d < info.rank; ++d) {
-        int64_t size = info.shape[d];
-        expected += StringRef(comma).str() +
-                    (size >= 0 ? std::to_string(size)
-                               : std::string(program().dims[-1 - size].name));
-      }
-      return fail("input '" + Twine(info.name) + "' expects shape " + expected +
-                  "], but got " + describeShape(tensor.shape));
-    }
+Expected<weights::BoundInputs>
+Engine::bindInputs(const weights::TensorTable &table) const {
+  std::vector<weights::DynamicDim> dims;
+  for (const attn_dim_info &info :
+       ArrayRef(program().dims, program().dim_count))
+    dims.push_back({info.name, info.min, info.max});
+  std::vector<weights::InputSpec> inputs;
+  for (const attn_tensor_info &info :
+       ArrayRef(program().inputs, program().input_count)) {
+    // A program and a specification mark dynamic sizes alike.
+    ArrayRef<int64_t> shape(info.shape, info.rank);
+    inputs.push_back(
+        {info.name, dataType(info.dtype), SmallVector<int64_t, 4>(shape)});
   }
-  for (const auto &[name, tensor] : inputs)
-    if (none_of(
-            ArrayRef(program().inputs, program().input_count),
-            [&](const attn_tensor_info &info) { return name == info.name; }))
-      return fail("the model has no input '" + name + "'");
-  return dims;
+  return weights::bindInputs(inputs, dims, table);
 }
 
 std::vector<int64_t> Engine::shapeOf(const attn_tensor_info &tensor,
@@ -147,14 +114,12 @@ Expected<size_t> Engine::workspaceBytes(ArrayRef<int64_t> dims,
   return bytes;
 }
 
-Expected<TensorMap> Engine::run(const TensorMap &inputs) {
-  auto dims = dimsOf(inputs);
-  if (!dims)
-    return dims.takeError();
-  auto bound = BoundRun::create(*this, *dims, pool());
+Expected<std::vector<weights::NamedTensor>>
+Engine::run(const weights::BoundInputs &inputs) {
+  auto bound = BoundRun::create(*this, inputs.dims, pool());
   if (!bound)
     return bound.takeError();
-  if (Error error = (*bound)->run(inputs))
+  if (Error error = (*bound)->run(inputs.tensors))
     return std::move(error);
   return (*bound)->outputs();
 }
@@ -198,23 +163,22 @@ BoundRun::create(Engine &engine, ArrayRef<int64_t> dims,
   return std::move(bound);
 }
 
-Error BoundRun::run(const TensorMap &inputs) {
-  const attn_program &program = engine.program();
+Error BoundRun::run(ArrayRef<weights::Tensor> inputs) {
   std::vector<const void *> in;
-  for (const attn_tensor_info &info :
-       ArrayRef(program.inputs, program.input_count))
-    in.push_back(inputs.at(info.name).bytes.data());
+  for (const weights::Tensor &input : inputs)
+    in.push_back(input.bytes.data());
   std::vector<void *> out;
   for (std::vector<char> &result : results)
     out.push_back(result.data());
   attn_error error;
-  if (program.functions->run(object, in.data(), out.data(), &error) != ATTN_OK)
+  if (engine.program().functions->run(object, in.data(), out.data(), &error) !=
+      ATTN_OK)
     return fail(error.message);
   return Error::success();
 }
 
-TensorMap BoundRun::outputs() const {
-  TensorMap map;
+std::vector<weights::NamedTensor> BoundRun::outputs() const {
+  std::vector<weights::NamedTensor> outputs;
   const attn_program &program = engine.program();
   for (auto [info, bytes] :
        zip_equal(ArrayRef(program.outputs, program.output_count), results)) {
@@ -226,7 +190,7 @@ TensorMap BoundRun::outputs() const {
     tensor.bytes = {reinterpret_cast<const uint8_t *>(copy->data()),
                     copy->size()};
     tensor.owner = std::move(copy);
-    map.emplace(info.name, std::move(tensor));
+    outputs.push_back({info.name, std::move(tensor)});
   }
-  return map;
+  return outputs;
 }

@@ -6,17 +6,15 @@
 
 #include "attn/abi.h"
 #include "attn/pool.h"
-#include "frontend/weights/Tensor.h"
+#include "frontend/weights/InputBinding.h"
+#include "frontend/weights/Safetensors.h"
 #include "llvm/Support/Error.h"
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace attn::tool {
-
-using TensorMap = std::map<std::string, weights::Tensor>;
 
 /// A compiled shared library in this process, without its weights.
 class Library {
@@ -51,10 +49,10 @@ public:
   /// Null for one thread: the caller's.
   const attn_executor *pool() const { return threadPool ? &executor : nullptr; }
 
-  /// The size of every dynamic dimension, from the shapes of inputs; a size
-  /// that two inputs contradict, a wrong type, and a missing or superfluous
-  /// input are errors.
-  llvm::Expected<std::vector<int64_t>> dimsOf(const TensorMap &inputs) const;
+  /// Finds the program's inputs in a table, converts them to its types and
+  /// derives the size of every dynamic dimension. All faults are in one error.
+  llvm::Expected<weights::BoundInputs>
+  bindInputs(const weights::TensorTable &table) const;
   /// Exact bytes of workspace at these sizes for `slots` slots.
   llvm::Expected<size_t> workspaceBytes(llvm::ArrayRef<int64_t> dims,
                                         size_t slots) const;
@@ -62,8 +60,9 @@ public:
   std::vector<int64_t> shapeOf(const attn_tensor_info &tensor,
                                llvm::ArrayRef<int64_t> dims) const;
 
-  /// Runs once on inputs of the program's types.
-  llvm::Expected<TensorMap> run(const TensorMap &inputs);
+  /// Runs once; gives the outputs in the program's order.
+  llvm::Expected<std::vector<weights::NamedTensor>>
+  run(const weights::BoundInputs &inputs);
 
 private:
   Engine() = default;
@@ -83,10 +82,11 @@ public:
   create(Engine &engine, llvm::ArrayRef<int64_t> dims,
          const attn_executor *executor);
 
-  /// Inputs must have the program's types and the shapes of the dims.
-  llvm::Error run(const TensorMap &inputs);
-  /// Valid until the next run.
-  TensorMap outputs() const;
+  /// One input for each of the program's, of its type and the shape that it has
+  /// at these sizes.
+  llvm::Error run(llvm::ArrayRef<weights::Tensor> inputs);
+  /// Copies of the last run's outputs, in the program's order.
+  std::vector<weights::NamedTensor> outputs() const;
   size_t workspaceBytes() const { return bytes; }
 
 private:
