@@ -318,6 +318,183 @@ TEST_P(AttentionProgram, Random) {
   }
 }
 
+constexpr llvm::StringLiteral kDot = R"(
+    %0 = attn.dot %q0, %k0 : tensor<8xf32>
+    %1 = tensor.extract %bias[%h, %i, %j] : tensor<?x?x?xf32>
+    %2 = arith.addf %0, %1 : f32
+    attn.yield %2 : f32)";
+
+/// sum(w * tanh(q + k)), w a row of a table.
+constexpr llvm::StringLiteral kAdditive = R"(
+    %0 = tensor.extract_slice %table[%h, 0] [1, 8] [1, 1] : tensor<?x8xf32> to tensor<8xf32>
+    %1 = arith.addf %q0, %k0 : tensor<8xf32>
+    %2 = math.tanh %1 : tensor<8xf32>
+    %3 = attn.dot %0, %2 : tensor<8xf32>
+    attn.yield %3 : f32)";
+
+constexpr llvm::StringLiteral kCausal = R"(
+    %0 = arith.cmpi sle, %j, %i : index
+    attn.yield %0 : i1)";
+
+/// Nonlinear in the weight, and not 0 where that is.
+constexpr llvm::StringLiteral kSquare = R"(
+    %c = arith.constant 0.125 : f32
+    %0 = arith.mulf %normalized, %normalized : f32
+    %1 = arith.addf %0, %c : f32
+    attn.yield %1 : f32)";
+
+ProgramText programOf(Sizes sizes, llvm::StringRef score) {
+  ProgramText program;
+  program.sizes = std::move(sizes);
+  program.score = score.str();
+  return program;
+}
+
+// The second pass recomputes the scores of rows longer than a chunk.
+TEST_P(AttentionProgram, LongRowsWithTheirWeights) {
+  for (std::string map : {"heads", "mean"})
+    for (int64_t n : {1024, 1100, 2100}) {
+      ProgramText program = programOf({1, 2, 1, 5, n, 3, {8}}, kDot);
+      program.map = map;
+      program.sink = program.logsumexp = true;
+      if (n == 2100)
+        program.weight = kSquare.str();
+      checkProgram(program);
+    }
+}
+
+TEST_P(AttentionProgram, LongRowsOfOtherNormalizers) {
+  for (std::string normalizer : {"sigmoid", "sum"}) {
+    ProgramText program = programOf({1, 2, 2, 3, 1050, 17, {8}}, kAdditive);
+    program.normalizer = normalizer;
+    program.map = "mean";
+    program.keep = kCausal.str();
+    program.weight = kSquare.str();
+    checkProgram(program);
+  }
+}
+
+TEST_P(AttentionProgram, EmptyTensors) {
+  const int64_t sizes[][3] = {{0, 3, 5}, {2, 0, 5}, {2, 3, 0}, {0, 0, 0}};
+  for (std::string map : {"heads", "mean"})
+    for (auto [b, m, n] : sizes)
+      for (llvm::StringRef score : {kDot, kAdditive}) {
+        ProgramText program = programOf({b, 2, 1, m, n, 4, {8}}, score);
+        program.map = map;
+        program.logsumexp = true;
+        program.sink = map == "mean";
+        checkProgram(program);
+      }
+}
+
+// Zeros and a log-sum-exp of -infinity, whatever the normalizer; with a sink,
+// the sink.
+TEST_P(AttentionProgram, RowsThatKeepNothing) {
+  for (std::string normalizer : {"softmax", "sigmoid", "sum"})
+    for (bool sink : {false, true}) {
+      ProgramText program = programOf({2, 2, 1, 4, 20, 4, {8}}, kDot);
+      program.keep = R"(
+          %never = arith.constant 100 : i64
+          %x = tensor.extract %mask[%b, %j] : tensor<?x?xi64>
+          %0 = arith.cmpi sgt, %x, %never : i64
+          attn.yield %0 : i1)";
+      program.weight = kSquare.str();
+      program.map = "heads";
+      program.normalizer = normalizer;
+      program.sink = sink && normalizer == "softmax";
+      program.logsumexp = normalizer == "softmax";
+      checkProgram(program);
+    }
+}
+
+TEST_P(AttentionProgram, ScoresOfMinusInfinity) {
+  ProgramText program = programOf({1, 2, 1, 20, 20, 4, {8}}, R"(
+      %none = arith.constant 0xFF800000 : f32
+      %0 = attn.dot %q0, %k0 : tensor<8xf32>
+      %past = arith.cmpi slt, %j, %i : index
+      %1 = arith.select %past, %0, %none : f32
+      attn.yield %1 : f32)");
+  program.map = "heads";
+  program.logsumexp = true;
+  checkProgram(program);
+  program.logsumexp = false;
+  program.normalizer = "sigmoid";
+  checkProgram(program);
+}
+
+// Scores near 1e4 have errors near 1e-3, and so have their exponentials.
+TEST_P(AttentionProgram, LargeScores) {
+  ProgramText program = programOf({1, 2, 2, 9, 21, 4, {8}}, R"(
+      %c = arith.constant 2000.0 : f32
+      %0 = attn.dot %q0, %k0 : tensor<8xf32>
+      %1 = arith.mulf %0, %c : f32
+      attn.yield %1 : f32)");
+  program.logsumexp = program.sink = true;
+  program.map = "mean";
+  checkProgram(program, 1e-2);
+  program.logsumexp = program.sink = false;
+  program.normalizer = "sigmoid";
+  checkProgram(program, 1e-2);
+}
+
+// Exponents up to 100 on one side: most pairs take the direct form.
+TEST_P(AttentionProgram, FactorsOutOfRange) {
+  Change larger = [](float x) { return 12 * x; };
+  ProgramText program = programOf({1, 2, 1, 13, 37, 4, {8}}, kAdditive);
+  checkProgram(program, 1e-3, larger);
+  Change someLarger = [](float x) { return x > 1.5f ? 1e30f : x / 8; };
+  program.sizes.n = 17;
+  program.normalizer = "sigmoid"; // of scores up to 1e30
+  checkProgram(program, 1e-4, someLarger);
+  program = programOf({1, 1, 1, 13, 37, 4, {8}}, R"(
+      %c = arith.constant 1.0e-3 : f32
+      %0 = arith.subf %q0, %k0 : tensor<8xf32>
+      %1 = math.exp %0 : tensor<8xf32>
+      %2 = attn.sum %1 : tensor<8xf32>
+      %one = arith.constant 1.0 : f32
+      %3 = arith.addf %2, %one : f32
+      %4 = math.log %3 : f32
+      %5 = arith.mulf %4, %c : f32
+      attn.yield %5 : f32)");
+  checkProgram(program, 1e-4, larger);
+}
+
+/// The rule for bits: no other key decides how a pair is computed.
+TEST_P(AttentionProgram, PaddingNeverChangesBits) {
+  ProgramText program = programOf({1, 1, 1, 7, 30, 5, {8}}, kAdditive);
+  program.keep = R"(
+      %zero = arith.constant 0 : i64
+      %x = tensor.extract %mask[%b, %j] : tensor<?x?xi64>
+      %0 = arith.cmpi ne, %x, %zero : i64
+      attn.yield %0 : i1)";
+  program.weight = kSquare.str();
+  program.logsumexp = true;
+  CompiledKernel kernel = compile(program.text());
+  const Sizes &s = program.sizes;
+  auto q = normal(s.m * 8, 3), k = normal(s.n * 8, 3), v = normal(s.n * s.e),
+       table = normal(8);
+  std::vector<float> first;
+  for (int64_t n : {30, 31, 64, 1100}) {
+    std::vector<int64_t> mask(n, 0);
+    std::fill_n(mask.begin(), s.n, 1);
+    k.resize(n * 8, 1e20f);
+    v.resize(n * s.e, -3.0f);
+    std::vector<float> bias(s.m * n), out(s.m * s.e), lse(s.m);
+    kernel.run({{q.data(), {1, s.m}},
+                {k.data(), {1, n}},
+                {v.data(), {1, n}},
+                {table.data(), {1}},
+                {bias.data(), {1, s.m, n}},
+                {mask.data(), {1, n}},
+                {out.data(), {1, s.m}},
+                {lse.data(), {1, s.m}}});
+    out.insert(out.end(), lse.begin(), lse.end());
+    if (first.empty())
+      first = out;
+    EXPECT_EQ(first, out) << n;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Targets, AttentionProgram,
                          ::testing::ValuesIn(targetsHere()), targetName);
 
