@@ -62,7 +62,11 @@ private:
   Value operand(int r, unsigned number, Elements &elements);
   SmallVector<Value> generalSums();
   SmallVector<Value> weightedTanhSums();
-  Value tanhPart(int r, int count, Value position);
+  struct Fraction {
+    Value numerator, denominator;
+  };
+  Fraction tanhFraction(int r, Value position);
+  Fraction tanhFractions(int r, int count, Value position);
 
   AttentionState &s;
   TileBuilder &b;
@@ -173,43 +177,52 @@ SmallVector<Value> PairTile::generalSums() {
                     });
 }
 
-/// sum w / (1 + e^2x) over `count` positions, 1 or 2, by one division.
-Value PairTile::tanhPart(int r, int count, Value position) {
+/// w / (1 + e^2x) at one position. Denominators stay below e^21, where tanh is
+/// 1 already, so that the product of four is finite.
+PairTile::Fraction PairTile::tanhFraction(int r, Value position) {
   const Factored &factored = term.factored.front();
-  Value numerator, denominator;
-  for (int i = 0; i < count; ++i) {
-    Elements elements(b.add(position, i));
-    Value one = b.splat(1.0);
-    Value more = b.fma(load(factored.rowVector, r, elements),
-                       load(factored.keyVector, r, elements), one);
-    Value weight = load(term.weightedTanh->weight, r, elements);
-    if (!numerator) {
-      numerator = weight, denominator = more;
-      continue;
-    }
-    Value left = arith::MulFOp::create(b, numerator, more);
-    numerator = b.fma(weight, denominator, left);
-    denominator = arith::MulFOp::create(b, denominator, more);
-  }
-  return arith::DivFOp::create(b, numerator, denominator);
+  Elements elements(position);
+  Value denominator =
+      b.fma(load(factored.rowVector, r, elements),
+            load(factored.keyVector, r, elements), b.splat(1.0));
+  Value most = b.splat(1.3e9);
+  Value isMore =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, most, denominator);
+  return {load(term.weightedTanh->weight, r, elements),
+          arith::SelectOp::create(b, isMore, most, denominator)};
 }
 
-/// sum w - 2 sum w / (1 + e^2x), two terms to a division.
+/// The sum of `count` fractions, a power of two, over one denominator.
+PairTile::Fraction PairTile::tanhFractions(int r, int count, Value position) {
+  if (count == 1)
+    return tanhFraction(r, position);
+  Fraction x = tanhFractions(r, count / 2, position);
+  Fraction y = tanhFractions(r, count / 2, b.add(position, count / 2));
+  Value left = arith::MulFOp::create(b, x.numerator, y.denominator);
+  return {b.fma(y.numerator, x.denominator, left),
+          arith::MulFOp::create(b, x.denominator, y.denominator)};
+}
+
+/// sum w - 2 sum w / (1 + e^2x), four terms to a division.
 SmallVector<Value> PairTile::weightedTanhSums() {
   auto add = [&](Value position, int count, ValueRange sums) {
     SmallVector<Value> next;
-    for (int r = 0; r < height; ++r)
-      next.push_back(
-          arith::AddFOp::create(b, sums[r], tanhPart(r, count, position)));
+    for (int r = 0; r < height; ++r) {
+      auto [numerator, denominator] = tanhFractions(r, count, position);
+      Value part = arith::DivFOp::create(b, numerator, denominator);
+      next.push_back(arith::AddFOp::create(b, sums[r], part));
+    }
     return next;
   };
-  int64_t even = width / 2 * 2;
+  int64_t whole = width / 4 * 4;
   SmallVector<Value> sums(height, b.splat(0.0));
   sums =
-      b.forRange(b.idx(0), b.idx(even), b.idx(2), sums,
-                 [&](Value d, ValueRange so_far) { return add(d, 2, so_far); });
-  if (even < width)
-    sums = add(b.idx(even), 1, sums);
+      b.forRange(b.idx(0), b.idx(whole), b.idx(4), sums,
+                 [&](Value d, ValueRange so_far) { return add(d, 4, so_far); });
+  if (width % 4 >= 2)
+    sums = add(b.idx(whole), 2, sums);
+  if (width % 2)
+    sums = add(b.idx(width - 1), 1, sums);
   unsigned index = term.weightedTanh->weightSum;
   bool perRow = s.form.program.scalars()[index].side == Side::Row;
   for (int r = 0; r < height; ++r) {

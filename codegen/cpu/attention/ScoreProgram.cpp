@@ -13,9 +13,9 @@ using namespace mlir;
 using namespace attn;
 using namespace attn::cpu;
 
-/// Exponents of at most this magnitude keep e^x, and the product of two
-/// 1 + e^x, inside f32.
-static constexpr double kTanhLimit = 42, kExpLimit = 80;
+/// Exponents of both sides that add up to less keep their powers, and the
+/// product of these, inside f32.
+static constexpr double kExponentLimit = 85;
 /// Nested sums that factoring looks through.
 static constexpr int kSplitDepth = 16;
 
@@ -359,8 +359,7 @@ void ScoreProgram::factor(PairTerm &term) {
     term.factored.push_back(
         {inner, row, key,
          addScalar({SidedScalar::Range, {}, row, parts.rowSide}),
-         addScalar({SidedScalar::Range, {}, key, Side::Key}),
-         isTanh ? kTanhLimit : kExpLimit});
+         addScalar({SidedScalar::Range, {}, key, Side::Key}), kExponentLimit});
   }
 }
 

@@ -49,7 +49,7 @@ struct SidedScalar {
 struct Factored {
   mlir::Operation *op; ///< math.exp or math.tanh
   unsigned rowVector, keyVector;
-  /// Where the exponents' ranges stay below `limit` together, no power and no
+  /// Where the exponents' ranges together stay below `limit`, no power and no
   /// product of two of them overflows or vanishes.
   unsigned rowRange, keyRange;
   double limit;
