@@ -7,22 +7,32 @@ using namespace mlir;
 using namespace attn;
 using namespace attn::cpu;
 
+/// sums + q . k on a register tile.
+static SmallVector<Value> addProduct(AttentionState &s,
+                                     const PairTerm::Product &product,
+                                     Value panel, Value row, int height,
+                                     int panels, ArrayRef<Value> sums) {
+  TileBuilder &b = s.b;
+  ArrayRef<SidedVector> vectors = s.form.program.vectors();
+  Value queries = s.scratch.vectors[product.rowVector];
+  Value keys = s.scratch.vectors[product.keyVector];
+  bool perRow = vectors[product.rowVector].side == Side::Row;
+  return multiplyTile(
+      b, height, panels, b.idx(vectors[product.keyVector].width), sums,
+      [&](int r, Value k) {
+        return b.loadScalar(queries, {perRow ? b.add(row, r) : b.idx(0), k});
+      },
+      [&](int p, Value k) {
+        return b.load(keys, {b.add(panel, p), k, b.idx(0)});
+      });
+}
+
 static void dotTile(AttentionState &s, unsigned term, Value panel, Value column,
                     Value row, int height, int panels) {
   TileBuilder &b = s.b;
-  const ScoreProgram &program = s.form.program;
-  auto [queries, keys] = *program.terms()[term].product;
-  bool perRow = program.vectors()[queries].side == Side::Row;
-  SmallVector<Value> zeros(height * panels, b.splat(0.0));
-  SmallVector<Value> dots = multiplyTile(
-      b, height, panels, b.idx(program.vectors()[keys].width), zeros,
-      [&, queries = queries](int r, Value k) {
-        Value at = perRow ? b.add(row, r) : b.idx(0);
-        return b.loadScalar(s.scratch.vectors[queries], {at, k});
-      },
-      [&, keys = keys](int p, Value k) {
-        return b.load(s.scratch.vectors[keys], {b.add(panel, p), k, b.idx(0)});
-      });
+  SmallVector<Value> dots(height * panels, b.splat(0.0));
+  for (const PairTerm::Product &product : s.form.program.terms()[term].products)
+    dots = addProduct(s, product, panel, row, height, panels, dots);
   for (int r = 0; r < height; ++r)
     for (int p = 0; p < panels; ++p)
       b.store(dots[r * panels + p], s.scratch.terms[term],

@@ -9,8 +9,8 @@
 
 namespace attn::cpu {
 
-/// terms[term][row, j] = q_row . k_j for the keys of a chunk and up to 15 more,
-/// where the term is a product.
+/// terms[term][row, j] = sum q_row . k_j over the products of the term, for the
+/// keys of a chunk and up to 15 more.
 void multiplyDots(AttentionState &s, const RowTiles &tiles, const Chunk &chunk,
                   unsigned term);
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Reads an attn.attention: its views, and whether its score folds into Q.
+// Reads an attn.attention: its views, and whether its score is all products.
 
 #include "codegen/cpu/attention/Form.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
-#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace attn;
@@ -41,41 +40,6 @@ static Value writeView(TileBuilder &b, Value tensor) {
   return buffer ? permuted(b, buffer,
                            invertPermutationVector(transpose.getPermutation()))
                 : Value();
-}
-
-static std::optional<double> constantOf(Value value) {
-  FloatAttr attribute;
-  if (!matchPattern(value, m_Constant(&attribute)))
-    return std::nullopt;
-  return attribute.getValueAsDouble();
-}
-
-/// scale, where the score region yields scale * dot.
-static std::optional<double> readScale(Region &score) {
-  Value yielded = score.front().getTerminator()->getOperand(0);
-  if (yielded.getDefiningOp<DotOp>())
-    return 1.0;
-  if (auto product = yielded.getDefiningOp<arith::MulFOp>()) {
-    for (auto [dot, factor] : {std::pair(product.getLhs(), product.getRhs()),
-                               std::pair(product.getRhs(), product.getLhs())})
-      if (dot.getDefiningOp<DotOp>())
-        return constantOf(factor);
-  }
-  if (auto quotient = yielded.getDefiningOp<arith::DivFOp>())
-    if (quotient.getLhs().getDefiningOp<DotOp>())
-      if (std::optional<double> divisor = constantOf(quotient.getRhs()))
-        return 1.0 / *divisor;
-  return std::nullopt;
-}
-
-/// Moves a constant factor of the only product into its queries.
-static std::optional<unsigned> foldScale(AttentionForm &form) {
-  std::optional<double> scale = readScale(*form.score);
-  if (!scale)
-    return std::nullopt;
-  double unit = form.isSoftmax() ? kLog2E : 1.0;
-  return form.program.scaleQuery(*scale * unit) ? std::optional(0u)
-                                                : std::nullopt;
 }
 
 static LogicalResult readMemory(TileBuilder &b, AttentionForm &form) {
@@ -122,6 +86,7 @@ FailureOr<AttentionForm> attn::cpu::readAttention(TileBuilder &b,
   form.score = &op.getScore();
   form.keep = present(op.getKeep());
   form.weight = present(op.getWeight());
-  form.wholeScore = foldScale(form);
+  form.isWholeScore =
+      form.program.joinProducts(form.isSoftmax() ? kLog2E : 1.0);
   return form;
 }

@@ -30,9 +30,9 @@ struct AttentionForm {
   mlir::Region *score;
   mlir::Region *keep;   ///< or null
   mlir::Region *weight; ///< or null
-  /// The term that is the score itself, its factor already in the queries: to
-  /// base 2 for softmax, as it is otherwise.
-  std::optional<unsigned> wholeScore;
+  /// Whether the only term is the score itself: to base 2 for softmax, as it
+  /// is otherwise.
+  bool isWholeScore = false;
 
   bool isSoftmax() const { return normalizer == Normalizer::Softmax; }
   bool returnsMean() const {

@@ -35,10 +35,10 @@ static void prepareHead(AttentionState &s, const HeadRows &head) {
 static void fillTerms(AttentionState &s, const HeadRows &rows,
                       const RowTiles &tiles, const Chunk &chunk) {
   for (auto [i, term] : llvm::enumerate(s.form.program.terms()))
-    if (term.product)
-      multiplyDots(s, tiles, chunk, i);
-    else
+    if (term.products.empty())
       sumPairs(s, rows, chunk, i);
+    else
+      multiplyDots(s, tiles, chunk, i);
 }
 
 static void forChunks(AttentionState &s,

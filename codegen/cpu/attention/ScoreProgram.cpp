@@ -16,8 +16,8 @@ using namespace attn::cpu;
 /// Exponents of both sides that add up to less keep their powers, and the
 /// product of these, inside f32.
 static constexpr double kExponentLimit = 85;
-/// Nested sums that factoring looks through.
-static constexpr int kSplitDepth = 16;
+/// Nested sums that are looked through.
+static constexpr int kAddendDepth = 16;
 
 static Side operator|(Side a, Side b) {
   return Side(unsigned(a) | unsigned(b));
@@ -201,10 +201,10 @@ void ScoreProgram::addTerm(Operation *inner) {
       bool sided = sideOf(row) != Side::Pair && sideOf(key) == Side::Key;
       std::optional<unsigned> left = vectorOf(row), right = vectorOf(key);
       if (sided && left && right)
-        term.product = {*left, *right};
+        term.products = {{*left, *right}};
     };
     product(dot.getA(), dot.getB());
-    if (!term.product)
+    if (term.products.empty())
       product(dot.getB(), dot.getA());
   }
   pairTerms.push_back(std::move(term));
@@ -269,15 +269,81 @@ bool ScoreProgram::keysVaryWithHead() const {
   return false;
 }
 
-bool ScoreProgram::scaleQuery(double factor) {
-  if (pairTerms.size() != 1 || !pairTerms.front().product ||
-      reads(op.getKeep(), 0) || reads(op.getWeight(), 0) ||
-      !pairTerms.front().op->getResult(0).hasOneUse())
+//===----------------------------------------------------------------------===//
+// Sums of products
+//===----------------------------------------------------------------------===//
+
+/// Takes x = sum of factor * part apart: body(part, factor) is asked for each
+/// part first, and whether it is one; false where one cannot be.
+static bool forAddends(Value x, double factor,
+                       llvm::function_ref<bool(Value, double)> body,
+                       int depth = 0) {
+  if (body(x, factor))
+    return true;
+  Operation *op = x.getDefiningOp();
+  if (!op || depth > kAddendDepth)
     return false;
-  unsigned row = pairTerms.front().product->rowVector;
-  for (SidedVector::Part &part : sidedVectors[row].parts)
-    part.factor *= factor;
+  auto next = [&](unsigned operand, double times) {
+    return forAddends(op->getOperand(operand), times, body, depth + 1);
+  };
+  if (isa<arith::AddFOp>(op))
+    return next(0, factor) && next(1, factor);
+  if (isa<arith::SubFOp>(op))
+    return next(0, factor) && next(1, -factor);
+  if (isa<arith::NegFOp>(op))
+    return next(0, -factor);
+  if (isa<arith::MulFOp>(op))
+    for (unsigned i : {0, 1})
+      if (std::optional<double> c = constantOf(op->getOperand(i)))
+        return next(1 - i, factor * *c);
+  if (isa<arith::DivFOp>(op))
+    if (std::optional<double> c = constantOf(op->getOperand(1)); c && *c != 0)
+      return next(0, factor / *c);
+  return false;
+}
+
+bool ScoreProgram::joinProducts(double unit) {
+  SmallVector<PairTerm::Product, 1> products;
+  DenseSet<unsigned> joined;
+  size_t vectorsBefore = sidedVectors.size();
+  Value score = op.getScore().front().getTerminator()->getOperand(0);
+  bool isSum = forAddends(score, unit, [&](Value part, double factor) {
+    std::optional<unsigned> term = termOf(part);
+    if (!term || pairTerms[*term].products.empty() ||
+        reads(op.getKeep(), *term) || reads(op.getWeight(), *term) ||
+        !joined.insert(*term).second)
+      return false;
+    PairTerm::Product product = pairTerms[*term].products.front();
+    SidedVector scaled = sidedVectors[product.rowVector];
+    for (SidedVector::Part &row : scaled.parts)
+      row.factor *= factor;
+    product.rowVector = addVector(std::move(scaled));
+    products.push_back(product);
+    return true;
+  });
+  if (!isSum || joined.size() != pairTerms.size()) {
+    sidedVectors.truncate(vectorsBefore);
+    return false;
+  }
+  pairTerms.resize(1);
+  pairTerms.front().products = std::move(products);
+  dropUnusedVectors();
   return true;
+}
+
+/// Of products only: what they do not multiply is not computed.
+void ScoreProgram::dropUnusedVectors() {
+  SmallVector<unsigned *> uses;
+  for (PairTerm::Product &product : pairTerms.front().products)
+    uses.append({&product.rowVector, &product.keyVector});
+  SmallVector<SidedVector> kept;
+  for (unsigned *use : uses) {
+    const SidedVector &vector = sidedVectors[*use];
+    *use = llvm::find(kept, vector) - kept.begin();
+    if (*use == kept.size())
+      kept.push_back(vector);
+  }
+  sidedVectors = std::move(kept);
 }
 
 //===----------------------------------------------------------------------===//
@@ -292,38 +358,17 @@ struct Split {
 };
 } // namespace
 
-static bool split(const ScoreProgram &program, Value x, double factor,
-                  Split &into, int depth = 0) {
-  Side side = program.sideOf(x);
-  if (side != Side::Pair) {
+static bool split(const ScoreProgram &program, Value x, Split &into) {
+  return forAddends(x, 1.0, [&](Value part, double factor) {
+    Side side = program.sideOf(part);
+    if (side == Side::Pair)
+      return false;
     (side == Side::Key ? into.key : into.row)
-        .push_back({program.representative(x), factor});
+        .push_back({program.representative(part), factor});
     if (side != Side::Key)
       into.rowSide = into.rowSide | side;
     return true;
-  }
-  Operation *op = x.getDefiningOp();
-  if (!op || depth > kSplitDepth)
-    return false;
-  auto both = [&](double second) {
-    return split(program, op->getOperand(0), factor, into, depth + 1) &&
-           split(program, op->getOperand(1), second, into, depth + 1);
-  };
-  if (isa<arith::AddFOp>(op))
-    return both(factor);
-  if (isa<arith::SubFOp>(op))
-    return both(-factor);
-  if (isa<arith::NegFOp>(op))
-    return split(program, op->getOperand(0), -factor, into, depth + 1);
-  if (isa<arith::MulFOp>(op))
-    for (int i : {0, 1})
-      if (std::optional<double> c = constantOf(op->getOperand(i)))
-        return split(program, op->getOperand(1 - i), factor * *c, into,
-                     depth + 1);
-  if (isa<arith::DivFOp>(op))
-    if (std::optional<double> c = constantOf(op->getOperand(1)); c && *c != 0)
-      return split(program, op->getOperand(0), factor / *c, into, depth + 1);
-  return false;
+  });
 }
 
 /// The operations of a term that compute on vectors of the pair.
@@ -350,9 +395,13 @@ void ScoreProgram::factor(PairTerm &term) {
     bool isTanh = isa<math::TanhOp>(inner);
     Split parts;
     if ((!isTanh && !isa<math::ExpOp>(inner)) ||
-        !split(*this, inner->getOperand(0), isTanh ? 2.0 : 1.0, parts) ||
-        parts.row.empty() || parts.key.empty())
+        !split(*this, inner->getOperand(0), parts) || parts.row.empty() ||
+        parts.key.empty())
       continue;
+    // tanh(x) comes from e^2x.
+    for (SidedVector::Part &part :
+         llvm::concat<SidedVector::Part>(parts.row, parts.key))
+      part.factor *= isTanh ? 2.0 : 1.0;
     int64_t width = widthOf(inner->getResult(0));
     unsigned row = addVector({parts.row, true, parts.rowSide, width});
     unsigned key = addVector({parts.key, true, Side::Key, width});

@@ -70,7 +70,8 @@ struct PairTerm {
   struct Product {
     unsigned rowVector, keyVector;
   };
-  std::optional<Product> product;
+  /// What the term is the sum of, where it is a sum of products.
+  llvm::SmallVector<Product, 1> products;
 };
 
 /// The plan of an attention's regions. Values of all regions that are equal
@@ -100,9 +101,10 @@ public:
   /// Whether what is sided to keys differs between the heads that share a key.
   bool keysVaryWithHead() const;
 
-  /// Multiplies the query vector of the only term, where that is a product
-  /// which is read once, by the score.
-  bool scaleQuery(double factor);
+  /// Makes all terms one, that is `unit` times the score, where the score is
+  /// nothing but products times constants and nothing else reads these. The
+  /// constants move into the vectors of the rows.
+  bool joinProducts(double unit);
 
 private:
   void number(mlir::Region &region);
@@ -110,6 +112,7 @@ private:
   void addTerm(mlir::Operation *op);
   void factor(PairTerm &term);
   void findWeightedTanh(PairTerm &term);
+  void dropUnusedVectors();
   unsigned addVector(SidedVector vector);
   unsigned addScalar(SidedScalar scalar);
 

@@ -62,17 +62,17 @@ static RegionValues evaluate(AttentionState &s, RegionPoint point,
 }
 
 bool attn::cpu::scoreIsInPlace(const AttentionState &s, const PairLanes &at) {
-  return s.form.wholeScore && s.form.isSoftmax() && !s.form.keep && !at.mask;
+  return s.form.isWholeScore && s.form.isSoftmax() && !s.form.keep && !at.mask;
 }
 
 Value attn::cpu::scoreOnLanes(AttentionState &s, const HeadRows &rows,
                               const Chunk &chunk, const PairLanes &at) {
   TileBuilder &b = s.b;
-  std::optional<unsigned> whole = s.form.wholeScore;
+  bool whole = s.form.isWholeScore;
   Value yielded = whole ? Value() : yieldOf(s.form.score);
   RegionValues values = evaluate(s, pairPoint(s, rows, chunk, at),
                                  {yielded, yieldOf(s.form.keep)});
-  Value score = whole ? b.load(s.scratch.terms[*whole], {at.row, at.column})
+  Value score = whole ? b.load(s.scratch.terms.front(), {at.row, at.column})
                       : b.splat(values.scalar(yielded));
   if (!s.form.isSoftmax())
     return masked(s, values, at, plainWeight(s, score), b.splat(0.0));

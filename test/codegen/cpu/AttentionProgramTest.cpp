@@ -459,6 +459,40 @@ TEST_P(AttentionProgram, FactorsOutOfRange) {
   checkProgram(program, 1e-4, shifted);
 }
 
+// One product of several widths where a score is nothing but products; apart
+// where another region reads one of them.
+TEST_P(AttentionProgram, SumsOfProducts) {
+  ProgramText program = programOf({1, 4, 2, 9, 40, 5, {8, 3, 5}}, R"(
+      %two = arith.constant 2.0 : f32
+      %0 = attn.dot %q0, %k0 : tensor<8xf32>
+      %1 = attn.dot %q1, %k1 : tensor<3xf32>
+      %2 = attn.dot %q2, %k2 : tensor<5xf32>
+      %3 = arith.mulf %1, %two : f32
+      %4 = arith.subf %0, %3 : f32
+      %5 = arith.divf %2, %two : f32
+      %6 = arith.addf %5, %4 : f32
+      attn.yield %6 : f32)");
+  checkProgram(program);
+  program.normalizer = "sum";
+  checkProgram(program);
+  program.weight = R"(
+      %0 = attn.dot %q1, %k1 : tensor<3xf32>
+      %1 = arith.mulf %normalized, %0 : f32
+      attn.yield %1 : f32)";
+  checkProgram(program);
+  program.weight.clear();
+  program.score = R"(
+      %0 = attn.dot %q0, %k0 : tensor<8xf32>
+      %1 = arith.addf %0, %0 : f32
+      attn.yield %1 : f32)";
+  program.keep = R"(
+      %never = arith.constant -1.0e9 : f32
+      %0 = attn.dot %q1, %k1 : tensor<3xf32>
+      %1 = arith.cmpf ogt, %0, %never : f32
+      attn.yield %1 : i1)";
+  checkProgram(program);
+}
+
 /// The rule for bits: no other key decides how a pair is computed.
 TEST_P(AttentionProgram, PaddingNeverChangesBits) {
   ProgramText program = programOf({1, 1, 1, 7, 30, 5, {8}}, kAdditive);
