@@ -78,29 +78,38 @@ def RaiseAttention : Pass<"attn-raise-attention", "::mlir::func::FuncOp"> {
     `matmul(g(softmax(f(matmul(q, k^T), c)), c), v)`
     `=> attention(q, k, v){score = f(dot, c); keep; weight = g}`
 
-    f and g are whatever elementwise ops stand there: scales, biases, masks,
-    caps. Their scalar bodies become the regions, what else they read becomes
-    captures, read at the coordinates that the maps, reshapes and transposes in
-    between give. Ramps, conditions and tensors over rows and columns that are
-    made of smaller ones are computed in the region, so that no tensor of that
-    size is in memory. Matched besides:
+    The element of the weights for one query and one key is read as a scalar
+    expression, through whatever elementwise ops, reshapes, transposes, slices and
+    lookups stand there, and taken apart:
 
+    - products of queries and keys are `attn.dot`, several of them several pairs;
+      sums over the width of a head, of any expression in a query and a key, are
+      `attn.sum`: additive scores and distances;
+    - the softmax is an operation, or exponentials divided by their sum, with or
+      without a maximum taken off; a column joined to the scores and sliced off
+      the weights is its sink; a sigmoid, or nothing, may be in its place;
     - constant factors on q, k or the score, any number of them, become one;
-    - a key that is transposed, in one step with its heads or through a
-      reshape that joins them, and a transposed value;
-    - heads of k and v that a broadcast and a reshape repeat: grouped queries;
-    - operands of rank 2 and 3: one head; of rank 3 with batch and heads
-      joined by reshapes: the heads.
+    - what else is read becomes captures. Ramps, conditions and tensors over rows
+      and columns that are made of smaller ones without functions are computed in
+      the region, so that no tensor of that size is in memory.
 
-    Minus infinity put where a condition holds becomes `keep`: such a key has
-    weight 0. The one difference is a row that keeps nothing, NaN in the graph and
-    zeros in `attn.attention`; the guard `isnan(p) ? 0 : p` that exporters write
-    against it is dropped. A finite fill, -1e6 or the lowest float, keeps its own
-    meaning, uniform rows included, and stays in the score.
+    Queries, keys and values may have their dimensions in any order, scores may be
+    those of keys and queries, and heads of k and v that a broadcast, a reshape or
+    copies repeat are grouped queries. Operands of rank 2 and 3 have one head; of
+    rank 3 with batch and heads joined by reshapes, the heads. Weights that
+    something else reads too are a result of the attention.
 
-    Declined, with a remark: scores or weights that something else reads too,
-    a score made of several products or of scores at other places, a softmax along
-    another dimension, more than four dimensions, dynamic heads or widths.
+    Minus infinity put where a condition holds, and the logarithm of a condition,
+    become `keep`: such a key has weight 0. The one difference is a row that keeps
+    nothing, NaN in the graph and zeros in `attn.attention`; the guard
+    `isnan(p) ? 0 : p` that exporters write against it is dropped. A finite fill,
+    -1e6 or the lowest float, keeps its own meaning, uniform rows included, and
+    stays in the score.
+
+    Declined, with a remark: scores that something else reads, scores of other
+    places or sums of a row beside the softmax, several softmaxes, a softmax along
+    another dimension, a part of the scores, more than four dimensions, a batch or
+    heads that not all operands have, dynamic heads or widths.
   }];
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // map(map(x)) => map(x), map(transpose(x)) => map(x).
 
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "passes/Elementwise.h"
 #include "passes/Passes.h"
@@ -72,6 +74,21 @@ static void foldTranspose(RewriterBase &rewriter, linalg::GenericOp map,
   rewriter.eraseOp(transpose);
 }
 
+/// Coordinates of a fused producer are those of its reader, or constants: they
+/// need no arithmetic.
+static void foldIndices(RewriterBase &rewriter, linalg::GenericOp map) {
+  for (auto apply : llvm::make_early_inc_range(
+           map.getBody()->getOps<affine::AffineApplyOp>())) {
+    AffineExpr expr = apply.getAffineMap().getResult(0);
+    rewriter.setInsertionPoint(apply);
+    if (auto dim = dyn_cast<AffineDimExpr>(expr))
+      rewriter.replaceOp(apply, apply.getMapOperands()[dim.getPosition()]);
+    else if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+      rewriter.replaceOpWithNewOp<arith::ConstantIndexOp>(apply,
+                                                          constant.getValue());
+  }
+}
+
 /// Fuses one operand; returns the map that now stands for `map`, or null
 /// where nothing fits.
 static linalg::GenericOp fuseOneOperand(RewriterBase &rewriter,
@@ -92,6 +109,7 @@ static linalg::GenericOp fuseOneOperand(RewriterBase &rewriter,
     if (failed(fused))
       continue;
     remarkDone(kPass, producer, "computed inside its reader");
+    foldIndices(rewriter, cast<linalg::GenericOp>(fused->fusedOp));
     fused->fusedOp->setDiscardableAttrs(map->getDiscardableAttrDictionary());
     rewriter.replaceOp(map, fused->replacements.lookup(map.getResult(0)));
     rewriter.eraseOp(producer);

@@ -72,15 +72,15 @@ Scaled attn::matchScale(Value value) {
   return scaled;
 }
 
-static SmallVector<int64_t> getSwap(int64_t rank) {
-  SmallVector<int64_t> permutation =
-      llvm::to_vector(llvm::seq<int64_t>(0, rank));
-  std::swap(permutation[rank - 1], permutation[rank - 2]);
-  return permutation;
-}
-
-static Value createTranspose(RewriterBase &rewriter, Value value,
-                             ArrayRef<int64_t> permutation) {
+Value attn::createTransposed(RewriterBase &rewriter, Value value,
+                             ArrayRef<int64_t> wanted) {
+  SmallVector<int64_t> permutation(wanted);
+  if (auto transpose = value.getDefiningOp<linalg::TransposeOp>()) {
+    permutation = applyPermutation(transpose.getPermutation(), permutation);
+    value = transpose.getInput();
+  }
+  if (isIdentityPermutation(permutation))
+    return value;
   auto type = cast<RankedTensorType>(value.getType());
   SmallVector<OpFoldResult> sizes =
       tensor::getMixedSizes(rewriter, value.getLoc(), value);
@@ -90,18 +90,6 @@ static Value createTranspose(RewriterBase &rewriter, Value value,
   return linalg::TransposeOp::create(rewriter, value.getLoc(), value, empty,
                                      permutation)
       ->getResult(0);
-}
-
-Value attn::swapLastTwo(RewriterBase &rewriter, Value value) {
-  SmallVector<int64_t> permutation =
-      getSwap(cast<RankedTensorType>(value.getType()).getRank());
-  if (auto transpose = value.getDefiningOp<linalg::TransposeOp>()) {
-    permutation = applyPermutation(transpose.getPermutation(), permutation);
-    value = transpose.getInput();
-  }
-  return isIdentityPermutation(permutation)
-             ? value
-             : createTranspose(rewriter, value, permutation);
 }
 
 /// [B, G, r, N, D] whose third dimension only repeats => where it repeats from.
@@ -133,7 +121,45 @@ static Value matchBroadcast(Value value) {
   return expand.getSrc();
 }
 
+/// [B, 1, N, D] whose heads a map repeats => where it repeats from.
+static Value matchRepeatedHead(Value value) {
+  linalg::GenericOp op = getElementwise(value);
+  if (!op || op.getNumDpsInputs() != 1 || op.getNumLoops() != 4 ||
+      op.getBody()->getTerminator()->getOperand(0) !=
+          op.getBody()->getArgument(0))
+    return {};
+  MLIRContext *context = op.getContext();
+  SmallVector<AffineExpr> exprs;
+  for (unsigned dim : {0, 1, 2, 3})
+    exprs.push_back(dim == 1 ? getAffineConstantExpr(0, context)
+                             : getAffineDimExpr(dim, context));
+  Value source = op.getDpsInputOperand(0)->get();
+  bool isOneHead = cast<RankedTensorType>(source.getType()).getRank() == 4 &&
+                   cast<RankedTensorType>(source.getType()).getDimSize(1) == 1;
+  return isOneHead && getReadMap(op, op.getDpsInputOperand(0)) ==
+                          AffineMap::get(4, 0, exprs, context)
+             ? source
+             : Value();
+}
+
+/// concat(k, k, ...) of one head each => k.
+static Value matchJoinedCopies(Value value) {
+  auto concat = value.getDefiningOp<tensor::ConcatOp>();
+  if (!concat || concat.getDim() != 1)
+    return {};
+  Value first = concat.getInputs().front();
+  bool areCopies = llvm::all_of(concat.getInputs(),
+                                [&](Value part) { return part == first; });
+  return areCopies && cast<RankedTensorType>(first.getType()).getDimSize(1) == 1
+             ? first
+             : Value();
+}
+
 Value attn::matchRepeatedHeads(Value value) {
+  if (Value source = matchRepeatedHead(value))
+    return source;
+  if (Value source = matchJoinedCopies(value))
+    return source;
   auto collapse = value.getDefiningOp<tensor::CollapseShapeOp>();
   SmallVector<ReassociationIndices> joinsHeads = {{0}, {1, 2}, {3}, {4}};
   if (!collapse || collapse.getReassociationIndices() != joinsHeads)

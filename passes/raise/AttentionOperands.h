@@ -19,14 +19,14 @@ struct Scaled {
 /// neither.
 Scaled matchScale(mlir::Value value);
 
-/// `value` with its last two dimensions swapped. Undoes a swap that is there
-/// already; of a transpose that moves the heads and swaps at once, as exporters
-/// write it, the first half remains.
-mlir::Value swapLastTwo(mlir::RewriterBase &rewriter, mlir::Value value);
+/// `value` with dimension permutation[i] as its i-th. Composes with a transpose
+/// that is there already and may so undo it.
+mlir::Value createTransposed(mlir::RewriterBase &rewriter, mlir::Value value,
+                             llvm::ArrayRef<int64_t> permutation);
 
 /// The keys or values [B, G, N, D] of which `value` [B, G r, N, D] repeats each
-/// head r times, by a broadcast and a reshape; null where it is no repetition.
-/// Creates nothing.
+/// head r times, by broadcasts, reshapes or joining copies; null where it is no
+/// repetition. Creates nothing.
 mlir::Value matchRepeatedHeads(mlir::Value value);
 
 } // namespace attn

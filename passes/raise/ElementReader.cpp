@@ -4,24 +4,23 @@
 #include "passes/raise/ElementReader.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 #include "passes/Elementwise.h"
+#include "passes/raise/ScoreSimplification.h"
 
 using namespace mlir;
 using namespace attn;
-
-void ElementReader::define(Value tensor, ArrayRef<Value> coordinates,
-                           Value scalar) {
-  elements.push_back({tensor, SmallVector<Value>(coordinates), scalar});
-}
 
 void ElementReader::defineSize(Value tensor, unsigned dimension, Value scalar) {
   sizes.push_back({tensor, dimension, scalar});
 }
 
-void ElementReader::inlineAlways(const llvm::SetVector<Operation *> &ops) {
-  computed.insert_range(ops);
+FailureOr<Value> ElementReader::fail(const Twine &why) {
+  if (reason.empty())
+    reason = why.str();
+  return failure();
 }
 
 Value ElementReader::getIndex(int64_t value) {
@@ -46,9 +45,19 @@ SmallVector<Value> ElementReader::mapCoordinates(AffineMap map,
   return result;
 }
 
-bool ElementReader::readsRowAndColumn(ArrayRef<Value> coordinates) const {
+bool ElementReader::readsRowAndColumn(Coordinates coordinates) const {
   return llvm::is_contained(coordinates, row) &&
          llvm::is_contained(coordinates, column);
+}
+
+Value ElementReader::addLane(int64_t width) {
+  Value lane = laneBlock.addArgument(builder.getIndexType(), getLoc());
+  lanes.insert(lane);
+  return lane;
+}
+
+bool ElementReader::hasLane(Coordinates coordinates) const {
+  return llvm::any_of(coordinates, [&](Value at) { return isLane(at); });
 }
 
 static bool usesNegativeInfinity(linalg::GenericOp op) {
@@ -62,57 +71,100 @@ static bool usesNegativeInfinity(linalg::GenericOp op) {
   });
 }
 
-/// Computed rather than captured: what depends on the score, conditions and
-/// masks (they become `keep`), ramps, and a tensor over rows and columns that
-/// is made of smaller ones, so that it is never in memory.
-bool ElementReader::isComputed(linalg::GenericOp op,
-                               ArrayRef<Value> coordinates) const {
-  if (computed.contains(op) || usesIndices(op) || usesNegativeInfinity(op) ||
-      getElementTypeOrSelf(op.getResult(0)).isInteger(1))
-    return true;
-  if (!readsRowAndColumn(coordinates))
-    return false;
-  return llvm::none_of(op.getDpsInputOperands(), [&](OpOperand *input) {
-    SmallVector<Value> read;
-    for (AffineExpr expr : getReadMap(op, input).getResults())
-      if (auto dim = dyn_cast<AffineDimExpr>(expr))
-        read.push_back(coordinates[dim.getPosition()]);
-    return readsRowAndColumn(read);
-  });
+/// Computed rather than captured, wherever they are read: conditions and masks
+/// (they become `keep`) and ramps.
+bool ElementReader::isComputed(linalg::GenericOp op) const {
+  return computesAll || usesIndices(op) || usesNegativeInfinity(op) ||
+         getElementTypeOrSelf(op.getResult(0)).isInteger(1);
 }
 
-FailureOr<Value> ElementReader::read(Value tensor,
-                                     ArrayRef<Value> coordinates) {
-  bool isDefined = false;
+/// Deep enough for what people and exporters write between two products.
+static constexpr unsigned kMaxDepth = 256;
+
+FailureOr<Value> ElementReader::read(Value tensor, Coordinates coordinates) {
   for (const Element &element : elements) {
     if (element.tensor != tensor)
       continue;
     if (ArrayRef(element.coordinates) == coordinates)
       return element.scalar;
-    isDefined |= computed.contains(tensor.getDefiningOp());
+    if (isDerived(element.scalar))
+      return fail("a score depends on scores at other places");
   }
-  if (isDefined) {
-    reason = "a score depends on scores at other places";
-    return failure();
-  }
+  if (depth == kMaxDepth)
+    return fail("its scores are made of too many operations");
+  ++depth;
+  FailureOr<Value> scalar = readNew(tensor, coordinates);
+  --depth;
+  if (failed(scalar) ||
+      (hasLane(coordinates) && !readsRowAndColumn(coordinates)))
+    return scalar;
+  elements.push_back({tensor, SmallVector<Value>(coordinates), *scalar});
+  if (isDerived(*scalar) && tensor.getDefiningOp())
+    chain.insert(tensor.getDefiningOp());
+  return scalar;
+}
 
-  FailureOr<Value> scalar = failure();
+FailureOr<Value> ElementReader::readNew(Value tensor, Coordinates coordinates) {
   DenseElementsAttr constant;
   if (matchPattern(tensor, m_Constant(&constant)) && constant.isSplat())
-    scalar = arith::ConstantOp::create(
-                 builder, getLoc(),
-                 cast<TypedAttr>(constant.getSplatValue<Attribute>()))
-                 .getResult();
-  else if (linalg::GenericOp op = getElementwise(tensor);
-           op && isComputed(op, coordinates))
-    scalar = readGeneric(op, coordinates);
-  else
-    scalar = readMoved(tensor.getDefiningOp(), coordinates);
-  if (failed(scalar) && reason.empty())
-    scalar = readCapture(tensor, coordinates);
+    return arith::ConstantOp::create(
+               builder, getLoc(),
+               cast<TypedAttr>(constant.getSplatValue<Attribute>()))
+        .getResult();
+  Operation *op = tensor.getDefiningOp();
+  bool isVector = hasLane(coordinates) && !readsRowAndColumn(coordinates);
+  FailureOr<Value> scalar = failure();
+  if (linalg::GenericOp map = isVector ? nullptr : getElementwise(tensor)) {
+    scalar = readMap(map, coordinates);
+  } else {
+    if (op && !isVector)
+      if (std::optional<FailureOr<Value>> root = readRoot(op, coordinates))
+        return *root;
+    scalar = readMoved(op, coordinates);
+  }
+  if (succeeded(scalar) || !reason.empty())
+    return scalar;
+  if (isVector)
+    return readVector(tensor, coordinates);
+  if (hasLane(coordinates))
+    return readCapturedVector(tensor, coordinates);
+  return readCapture(tensor, coordinates);
+}
+
+std::optional<FailureOr<Value>>
+ElementReader::tryRead(Value tensor, Coordinates coordinates) {
+  size_t known = chain.size();
+  FailureOr<Value> scalar = read(tensor, coordinates);
+  if (succeeded(scalar) && isDerived(*scalar))
+    return scalar;
   if (succeeded(scalar))
-    define(tensor, coordinates, *scalar);
-  return scalar;
+    return std::nullopt;
+  if (chain.size() != known)
+    return scalar;
+  reason.clear();
+  return std::nullopt;
+}
+
+/// An elementwise op: computed where it leads to a root, and where it makes a
+/// tensor over rows and columns out of smaller ones, so that it is never in
+/// memory. Failure without a reason where it is better captured.
+FailureOr<Value> ElementReader::readMap(linalg::GenericOp op,
+                                        Coordinates coordinates) {
+  bool isWanted = isComputed(op);
+  if (!isWanted && !llvm::is_contained(coordinates, row))
+    return failure();
+  size_t known = chain.size();
+  FailureOr<Value> scalar = readGeneric(op, coordinates);
+  if (isWanted)
+    return scalar;
+  if (succeeded(scalar) &&
+      (isDerived(*scalar) || (readsRowAndColumn(coordinates) &&
+                              !hasLane(coordinates) && !isCostly(*scalar))))
+    return scalar;
+  // It was only a try, unless it met a root on its way.
+  if (chain.size() == known)
+    reason.clear();
+  return failure();
 }
 
 /// The scalar that gives a dimension its size where the tensor is made, seen
@@ -148,8 +200,74 @@ LogicalResult ElementReader::bindOutside(Value scalar, IRMapping &mapping) {
       mapping.map(scalar, size.scalar);
       return success();
     }
-  reason = "it uses a value that is no constant and no size of the score";
-  return failure();
+  if (Value size =
+          dim && dim.getConstantIndex()
+              ? findSizeOfElement(dim.getSource(), *dim.getConstantIndex())
+              : Value()) {
+    mapping.map(scalar, size);
+    return success();
+  }
+  return fail("it uses a value that is no constant and no size of the score");
+}
+
+/// Results of the chain are made after what is read of them here, so that their
+/// rows and columns are known from where roots were found.
+Value ElementReader::findSizeOfElement(Value tensor, unsigned dimension) const {
+  for (const Element &element : elements)
+    if (element.tensor == tensor && isDerived(element.scalar))
+      return element.coordinates[dimension] == row      ? rows
+             : element.coordinates[dimension] == column ? columns
+                                                        : Value();
+  return {};
+}
+
+/// What takes long enough that once for each pair is better than once for each
+/// batch and head.
+static bool isFunction(Operation *op) {
+  // The logarithm of a condition is a mask.
+  if (isa<math::LogOp>(op) && matchCondition(op->getOperand(0)))
+    return false;
+  return isa<math::MathDialect>(op->getDialect()) &&
+         !isa<math::AbsFOp, math::FloorOp, math::SqrtOp>(op);
+}
+
+FailureOr<Value> ElementReader::create(Operation &op, IRMapping &mapping) {
+  RankedTensorType vector;
+  for (Value operand : op.getOperands())
+    if (auto type = dyn_cast<RankedTensorType>(
+            mapping.lookupOrDefault(operand).getType()))
+      vector = type;
+  Operation *created = nullptr;
+  if (!vector) {
+    created = builder.clone(op, mapping);
+  } else {
+    if (!OpTrait::hasElementwiseMappableTraits(&op) || op.getNumResults() != 1)
+      return fail(op.getName().getStringRef() +
+                  " is not computed along the width of a head");
+    SmallVector<Value> operands;
+    for (Value operand : op.getOperands()) {
+      Value value = mapping.lookupOrDefault(operand);
+      if (!isa<RankedTensorType>(value.getType()))
+        value = tensor::SplatOp::create(
+            builder, getLoc(), value,
+            RankedTensorType::get(vector.getShape(), value.getType()));
+      operands.push_back(value);
+    }
+    Type result =
+        RankedTensorType::get(vector.getShape(), op.getResult(0).getType());
+    OperationState state(getLoc(), op.getName().getIdentifier(), operands,
+                         {result}, op.getAttrs());
+    created = builder.create(state);
+    mapping.map(op.getResult(0), created->getResult(0));
+  }
+  if (llvm::any_of(created->getOperands(),
+                   [&](Value operand) { return isDerived(operand); }))
+    derived.insert_range(created->getResults());
+  if (isFunction(created) ||
+      llvm::any_of(created->getOperands(),
+                   [&](Value operand) { return isCostly(operand); }))
+    costly.insert_range(created->getResults());
+  return created->getNumResults() ? created->getResult(0) : Value();
 }
 
 FailureOr<Value> ElementReader::readGeneric(linalg::GenericOp op,
@@ -176,15 +294,18 @@ FailureOr<Value> ElementReader::readGeneric(linalg::GenericOp op,
       inversePermutation(op.getMatchingIndexingMap(op.getDpsInitOperand(0)));
   for (Operation &inner : op.getBody()->without_terminator()) {
     if (auto index = dyn_cast<linalg::IndexOp>(inner)) {
-      mapping.map(index.getResult(),
-                  coordinates[loops.getDimPosition(index.getDim())]);
+      Value at = coordinates[loops.getDimPosition(index.getDim())];
+      if (isLane(at))
+        return fail("it uses positions within the width of a head");
+      mapping.map(index.getResult(), at);
       continue;
     }
     for (Value operand : inner.getOperands())
       if (operand.getParentBlock() != op.getBody() &&
           failed(bindOutside(operand, mapping)))
         return failure();
-    builder.clone(inner, mapping);
+    if (failed(create(inner, mapping)))
+      return failure();
   }
   Value result = op.getBody()->getTerminator()->getOperand(0);
   if (result.getParentBlock() != op.getBody() &&
@@ -219,22 +340,10 @@ FailureOr<Value> ElementReader::readMoved(Operation *op,
       moved[from] = coordinates[to];
     return read(transpose.getInput(), moved);
   }
-  if (auto slice = dyn_cast_or_null<tensor::ExtractSliceOp>(op)) {
-    auto isOne = [](OpFoldResult stride) {
-      return isConstantIntValue(stride, 1);
-    };
-    if (slice.getSourceType().getRank() != slice.getType().getRank() ||
-        ShapedType::isDynamicShape(slice.getStaticOffsets()) ||
-        !llvm::all_of(slice.getMixedStrides(), isOne))
-      return failure();
-    for (auto [offset, at] :
-         llvm::zip_equal(slice.getStaticOffsets(), coordinates))
-      moved.push_back(offset == 0 ? at
-                                  : arith::AddIOp::create(builder, getLoc(), at,
-                                                          getIndex(offset))
-                                        .getResult());
-    return read(slice.getSource(), moved);
-  }
+  if (auto slice = dyn_cast_or_null<tensor::ExtractSliceOp>(op))
+    return readSlice(slice, coordinates);
+  if (auto cast = dyn_cast_or_null<tensor::CastOp>(op))
+    return read(cast.getSource(), coordinates);
   if (auto expand = dyn_cast_or_null<tensor::ExpandShapeOp>(op)) {
     for (const ReassociationIndices &group : expand.getReassociationIndices()) {
       std::optional<int64_t> wide = findOnlyWide(group, expand.getResultType());
@@ -259,13 +368,67 @@ FailureOr<Value> ElementReader::readMoved(Operation *op,
   return failure();
 }
 
-Value ElementReader::readCapture(Value tensor, ArrayRef<Value> coordinates) {
+/// Elements of a slice are those of its source, further on. A vector stays
+/// whole, and so does the frame of the scores.
+FailureOr<Value> ElementReader::readSlice(tensor::ExtractSliceOp slice,
+                                          Coordinates coordinates) {
+  auto isOne = [](OpFoldResult stride) {
+    return isConstantIntValue(stride, 1);
+  };
+  if (slice.getSourceType().getRank() != slice.getType().getRank() ||
+      hasLane(coordinates) ||
+      ShapedType::isDynamicShape(slice.getStaticOffsets()) ||
+      !llvm::all_of(slice.getMixedStrides(), isOne))
+    return failure();
+  SmallVector<Value> moved;
+  for (auto [offset, at] :
+       llvm::zip_equal(slice.getStaticOffsets(), coordinates))
+    moved.push_back(offset == 0 ? at
+                                : arith::AddIOp::create(builder, getLoc(), at,
+                                                        getIndex(offset))
+                                      .getResult());
+  FailureOr<Value> scalar = read(slice.getSource(), moved);
+  bool isWhole = slice.getType() == slice.getSourceType() &&
+                 slice.getType().hasStaticShape();
+  if (succeeded(scalar) && isDerived(*scalar) && !isWhole)
+    return fail("a part of the scores is taken");
+  return scalar;
+}
+
+Value ElementReader::getCaptureArgument(Value tensor) {
   auto known = llvm::find(captures, tensor);
   unsigned position = firstCapture + (known - captures.begin());
   if (known == captures.end()) {
     captures.push_back(tensor);
     block.addArgument(tensor.getType(), tensor.getLoc());
   }
-  return tensor::ExtractOp::create(builder, getLoc(),
-                                   block.getArgument(position), coordinates);
+  return block.getArgument(position);
+}
+
+Value ElementReader::readCapture(Value tensor, Coordinates coordinates) {
+  Value scalar = tensor::ExtractOp::create(
+      builder, getLoc(), getCaptureArgument(tensor), coordinates);
+  if (readsRowAndColumn(coordinates))
+    costly.insert(scalar);
+  return scalar;
+}
+
+FailureOr<Value> ElementReader::readCapturedVector(Value tensor,
+                                                   Coordinates coordinates) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  if (!isLane(coordinates.back()) || hasLane(coordinates.drop_back()) ||
+      !type.getElementType().isF32() || type.isDynamicDim(type.getRank() - 1))
+    return fail("it reads a vector that is not along a last, static dimension");
+  Value argument = getCaptureArgument(tensor);
+  if (type.getRank() == 1)
+    return argument;
+  SmallVector<OpFoldResult> offsets(coordinates.drop_back()), sizes;
+  offsets.push_back(builder.getIndexAttr(0));
+  sizes.assign(type.getRank() - 1, builder.getIndexAttr(1));
+  sizes.push_back(builder.getIndexAttr(type.getShape().back()));
+  SmallVector<OpFoldResult> strides(type.getRank(), builder.getIndexAttr(1));
+  return tensor::ExtractSliceOp::create(builder, getLoc(),
+                                        type.clone({type.getShape().back()}),
+                                        argument, offsets, sizes, strides)
+      .getResult();
 }

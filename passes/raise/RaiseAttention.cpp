@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// matmul(softmax(f(matmul(q, k^T), c)), v) => attention(q, k, v){score = f(dot,
-// c)}.
+// matmul(w(softmax(f(matmul(q, k^T), c)), c), v) => attention(q, k, v){score =
+// f(dot, c); weight = w}.
 
+#include "mlir/Analysis/TopologicalSortUtils.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/RegionUtils.h"
-#include "passes/Elementwise.h"
 #include "passes/Passes.h"
 #include "passes/Remarks.h"
 #include "passes/raise/AttentionOperands.h"
-#include "passes/raise/ElementReader.h"
+#include "passes/raise/HeadTensors.h"
 #include "passes/raise/JoinedHeads.h"
+#include "passes/raise/Normalizer.h"
+#include "passes/raise/ScoreReader.h"
 #include "passes/raise/ScoreSimplification.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -23,58 +25,62 @@ namespace attn {
 
 static constexpr StringLiteral kPass = "attn-raise-attention";
 
+namespace {
+
+/// A product of weights and values, and what is found out about it.
+class Candidate {
+public:
+  Candidate(RewriterBase &rewriter, MatmulOp output)
+      : rewriter(rewriter), output(output), scalarBuilder(output.getContext()),
+        scalars(output.getLoc()), rank(output.getResult().getType().getRank()),
+        reader(scalarBuilder, scalars, rank) {}
+
+  /// Rewrites the product where its weights are those of an attention. Leaves
+  /// a remark where they come close.
+  void run();
+
+private:
+  /// Why it cannot be raised; empty where its weights are none of an attention.
+  using Reason = std::string;
+
+  bool match(Reason &reason);
+  bool readWeights(Reason &reason);
+  bool findOtherReaders(Reason &reason);
+  bool isReturnedWeight(Operation *op);
+  void simplify();
+  void eraseUnused();
+  bool findPairs(Reason &reason);
+  bool layOut(Reason &reason);
+  void dropUnusedCaptures();
+  void rewrite();
+  AttentionOp createAttention();
+  void repeatNoHeads(SmallVector<Value> &keys, Value &value);
+  void replaceSizes(AttentionOp attention);
+  void emitRegion(Region &region, Value result);
+
+  RewriterBase &rewriter;
+  MatmulOp output;
+  OpBuilder scalarBuilder;
+  ScoreBlock scalars;
+  int64_t rank;
+  ScoreReader reader;
+
+  NormalizedScore parts;
+  /// Results of the chain that are the weights and are read elsewhere too.
+  SmallVector<Value> returned;
+  /// Numbers of a query and a key each.
+  SmallVector<std::pair<unsigned, unsigned>> pairs;
+  SmallVector<HeadLayout> queries, keys;
+  std::optional<HeadLayout> value;
+  /// Those that a region reads, with their arguments in the scalars' block.
+  SmallVector<std::pair<Value, BlockArgument>> captures;
+};
+
+} // namespace
+
 //===----------------------------------------------------------------------===//
 // Matching
 //===----------------------------------------------------------------------===//
-
-namespace {
-/// Product, softmax, product, and the elementwise ops between them.
-struct Candidate {
-  MatmulOp scores;
-  SoftmaxOp softmax;
-  MatmulOp output;
-  /// All of the above but `output`.
-  llvm::SetVector<Operation *> chain;
-
-  int64_t getRank() { return output.getResult().getType().getRank(); }
-};
-
-/// Finds the `Root` ops that a value is made of, element by element.
-template <typename Root> struct ChainFinder {
-  llvm::SetVector<Operation *> chain;
-  SmallVector<Root> roots;
-  llvm::DenseMap<Operation *, bool> visited;
-
-  /// True where `value` leads to a root; the ops on the way join the chain.
-  bool follow(Value value) {
-    Operation *op = value.getDefiningOp();
-    if (!op)
-      return false;
-    if (auto known = visited.find(op); known != visited.end())
-      return known->second;
-    bool leads = false;
-    if (auto root = dyn_cast<Root>(op)) {
-      roots.push_back(root);
-      leads = true;
-    } else if (linalg::GenericOp map = getElementwise(value)) {
-      for (OpOperand *input : map.getDpsInputOperands())
-        if (getReadMap(map, input).isIdentity())
-          leads |= follow(input->get());
-    }
-    if (leads)
-      chain.insert(op);
-    visited[op] = leads;
-    return leads;
-  }
-};
-} // namespace
-
-/// The dimensions that must be static for attn.attention are.
-static bool hasStaticHeads(Candidate candidate) {
-  auto query = cast<RankedTensorType>(candidate.scores.getA().getType());
-  return !query.isDynamicDim(query.getRank() - 1) &&
-         (query.getRank() < 4 || !query.isDynamicDim(1));
-}
 
 /// True where `op` asks for a constant dimension's size alone.
 static bool isSize(Operation *op) {
@@ -82,166 +88,215 @@ static bool isSize(Operation *op) {
   return dim && dim.getConstantIndex();
 }
 
-/// Why the candidate cannot be raised, as far as its frame says.
-static std::optional<std::string> whyNot(Candidate candidate) {
-  if (candidate.softmax.getAxis() + 1 != uint64_t(candidate.getRank()))
-    return "the softmax is not along the keys, the last dimension";
-  if (candidate.getRank() > 4)
-    return "its operands have more dimensions than [batch, head, row, width]";
-  if (!hasStaticHeads(candidate))
-    return "the number of heads or their width is dynamic";
-  for (Operation *op : candidate.chain)
-    for (Operation *user : op->getUsers())
-      if (user != candidate.output && !candidate.chain.contains(user) &&
-          !isSize(user))
-        return "its " +
-               std::string(op == candidate.softmax ? "weights" : "scores") +
-               " are also read by " + user->getName().getStringRef().str();
-  return std::nullopt;
+bool Candidate::readWeights(Reason &reason) {
+  scalarBuilder.setInsertionPointToStart(&scalars.block);
+  unsigned keysAt = output.getTransposeB() ? rank - 1 : rank - 2;
+  reader.defineSize(output.getB(), keysAt, scalars.columns);
+  FailureOr<Value> weight = reader.read(output.getA(), reader.getCoordinates());
+  if (failed(weight)) {
+    // Other products fail to be weights in their own ways.
+    if (!reader.getChain().empty() || reader.softmax)
+      reason = reader.getReason();
+    return false;
+  }
+  if (!reader.isDerived(*weight)) {
+    if (reader.hasOtherSoftmax)
+      reason = "its scores are not a product of queries and keys";
+    return false;
+  }
+  FailureOr<NormalizedScore> found =
+      normalize(scalarBuilder, reader, scalars, *weight, reason);
+  if (failed(found))
+    return false;
+  parts = *found;
+  parts.normalized.append({*weight, scalars.weight});
+  return true;
 }
 
-/// The candidate that ends in `output`; none, with a remark where it comes
-/// close, if there is none.
-static std::optional<Candidate> matchCandidate(MatmulOp output) {
-  ChainFinder<SoftmaxOp> weights;
-  weights.follow(output.getA());
-  if (weights.roots.size() != 1)
-    return std::nullopt;
-  SoftmaxOp softmax = weights.roots.front();
-  ChainFinder<MatmulOp> scores;
-  scores.follow(softmax.getInput());
-  if (scores.roots.size() != 1) {
-    remarkDeclined(kPass, output,
-                   scores.roots.empty()
-                       ? "its scores are not a product of queries and keys"
-                       : "its scores are made of several products");
-    return std::nullopt;
+/// Whether what `op` gives is the attention map: the weights by which values
+/// are multiplied, all of them and in order.
+bool Candidate::isReturnedWeight(Operation *op) {
+  for (const ElementReader::Element &element : reader.getElements())
+    if (element.tensor.getDefiningOp() == op &&
+        ArrayRef(element.coordinates) == reader.getCoordinates())
+      return element.tensor == output.getA() ||
+             (parts.weight == scalars.weight &&
+              llvm::is_contained(parts.normalized, element.scalar));
+  return false;
+}
+
+/// Scores that something else reads are in memory anyway.
+bool Candidate::findOtherReaders(Reason &reason) {
+  const llvm::SetVector<Operation *> &chain = reader.getChain();
+  for (Operation *op : chain) {
+    for (Operation *user : op->getUsers()) {
+      if (user == output || chain.contains(user) || isSize(user))
+        continue;
+      if (isReturnedWeight(op)) {
+        if (!llvm::is_contained(returned, op->getResult(0)))
+          returned.push_back(op->getResult(0));
+        continue;
+      }
+      reason =
+          "its scores are also read by " + user->getName().getStringRef().str();
+      return false;
+    }
   }
-  Candidate candidate{scores.roots.front(), softmax, output, scores.chain};
-  candidate.chain.insert_range(weights.chain);
-  if (std::optional<std::string> reason = whyNot(candidate)) {
-    remarkDeclined(kPass, output, *reason);
-    return std::nullopt;
+  for (Value capture : reader.getCaptures())
+    if (chain.contains(capture.getDefiningOp())) {
+      reason = "a score depends on scores at other places";
+      return false;
+    }
+  return true;
+}
+
+/// Every query has a key and every key a query.
+bool Candidate::findPairs(Reason &reason) {
+  auto isUsed = [](const VectorOperand &operand) {
+    return !operand.argument.use_empty();
+  };
+  auto addPair = [&](unsigned query, unsigned key) {
+    if (!llvm::is_contained(pairs, std::pair(query, key)))
+      pairs.push_back({query, key});
+  };
+  for (const DotProduct &product : reader.products)
+    if (isUsed(reader.queries[product.query]) &&
+        isUsed(reader.keys[product.key]))
+      addPair(product.query, product.key);
+
+  auto findAlone = [&](ArrayRef<VectorOperand> operands, bool isQuery) {
+    SmallVector<unsigned> alone;
+    for (auto [number, operand] : llvm::enumerate(operands))
+      if (isUsed(operand) && llvm::none_of(pairs, [&](auto pair) {
+            return number == (isQuery ? pair.first : pair.second);
+          }))
+        alone.push_back(number);
+    return alone;
+  };
+  SmallVector<unsigned> aloneQueries = findAlone(reader.queries, true);
+  SmallVector<unsigned> aloneKeys = findAlone(reader.keys, false);
+  auto widthOf = [](const VectorOperand &operand) {
+    return operand.argument.getType();
+  };
+  for (unsigned query : aloneQueries) {
+    auto fits = [&](unsigned key) {
+      return widthOf(reader.keys[key]) == widthOf(reader.queries[query]);
+    };
+    auto key = llvm::find_if(aloneKeys, fits);
+    if (key == aloneKeys.end()) {
+      reason = "its scores use queries and keys of different widths";
+      return false;
+    }
+    addPair(query, *key);
+    aloneKeys.erase(key);
   }
-  return candidate;
+  if (!aloneKeys.empty() || pairs.empty()) {
+    reason = "its scores do not depend on queries and keys alike";
+    return false;
+  }
+  return true;
+}
+
+bool Candidate::layOut(Reason &reason) {
+  auto fail = [&](StringRef why) {
+    reason = why.str();
+    return false;
+  };
+  Value row[] = {scalars.batch, scalars.head, scalars.row, Value()};
+  Value column[] = {scalars.batch, scalars.head, scalars.column, Value()};
+  SmallVector<Value> atValue(reader.getCoordinates().drop_back(2));
+  atValue.append({scalars.column, Value()});
+  if (output.getTransposeB())
+    std::swap(atValue[rank - 2], atValue[rank - 1]);
+  value = HeadLayout::find(output.getB(), atValue, column);
+  for (auto [query, key] : pairs) {
+    std::optional<HeadLayout> q = HeadLayout::find(
+        reader.queries[query].tensor, reader.queries[query].coordinates, row);
+    std::optional<HeadLayout> k = HeadLayout::find(
+        reader.keys[key].tensor, reader.keys[key].coordinates, column);
+    if (!q || !k)
+      return fail("queries or keys have dimensions other than [batch, head, "
+                  "row, width]");
+    queries.push_back(*q);
+    keys.push_back(*k);
+  }
+  RankedTensorType values = value->getType(), first = queries[0].getType();
+  int64_t batch = values.getDimSize(0), heads = first.getDimSize(1);
+  if (ShapedType::isDynamic(heads) ||
+      ShapedType::isDynamic(values.getDimSize(1)) ||
+      ShapedType::isDynamic(values.getDimSize(3)))
+    return fail("the number of heads or their width is dynamic");
+  for (auto [query, key] : llvm::zip_equal(queries, keys))
+    for (RankedTensorType type : {query.getType(), key.getType()})
+      // A batch or heads that one of them lacks would have to be repeated.
+      if ((type.getDimSize(0) == 1) != (batch == 1) ||
+          type.getDimSize(1) != heads)
+        return fail("queries, keys and values differ in batch or heads");
+  return true;
+}
+
+bool Candidate::match(Reason &reason) {
+  if (rank > 4) {
+    if (output.getA().getDefiningOp<SoftmaxOp>())
+      reason =
+          "its operands have more dimensions than [batch, head, row, width]";
+    return false;
+  }
+  if (!readWeights(reason) || !findOtherReaders(reason))
+    return false;
+  simplify();
+  dropUnusedCaptures();
+  return findPairs(reason) && layOut(reason);
 }
 
 //===----------------------------------------------------------------------===//
 // The regions
 //===----------------------------------------------------------------------===//
 
-namespace {
-/// Arguments of the block in which the regions are computed: the normalised
-/// weight, then those that all regions of attn.attention have.
-enum Argument {
-  kWeight,
-  kQuery,
-  kKey,
-  kBatch,
-  kHead,
-  kRow,
-  kColumn,
-  kRows,
-  kColumns
-};
-
-/// The scalars that the regions yield, computed in one block.
-struct Expressions {
-  Block block;
-  Value dot, score, keep, weight;
-  SmallVector<Value> captures;
-
-  Value getArgument(Argument which) { return block.getArgument(which); }
-};
-} // namespace
-
-static void addArguments(Expressions &expressions, Location loc,
-                         RankedTensorType vector) {
-  Builder builder(loc.getContext());
-  Type index = builder.getIndexType();
-  for (Type type : {Type(builder.getF32Type()), Type(vector), Type(vector)})
-    expressions.block.addArgument(type, loc);
-  for (unsigned count = kBatch; count <= kColumns; ++count)
-    expressions.block.addArgument(index, loc);
-}
-
-/// Reads score and weight of one pair of row and column.
-static LogicalResult readExpressions(OpBuilder &builder, Candidate candidate,
-                                     Expressions &expressions) {
-  auto query = cast<RankedTensorType>(candidate.scores.getA().getType());
-  int64_t rank = candidate.getRank();
-  Location loc = candidate.softmax.getLoc();
-  addArguments(expressions, loc, query.clone({query.getShape().back()}));
-  auto argument = [&](Argument which) {
-    return expressions.getArgument(which);
-  };
-
-  SmallVector<Value> coordinates;
-  if (rank > 2)
-    coordinates.push_back(argument(kBatch));
-  if (rank > 3)
-    coordinates.push_back(argument(kHead));
-  coordinates.append({argument(kRow), argument(kColumn)});
-
-  builder.setInsertionPointToStart(&expressions.block);
-  ElementReader reader(builder, expressions.block, argument(kRow),
-                       argument(kColumn));
-  expressions.dot =
-      DotOp::create(builder, loc, argument(kQuery), argument(kKey));
-  reader.inlineAlways(candidate.chain);
-  reader.define(candidate.scores.getResult(), coordinates, expressions.dot);
-  reader.define(candidate.softmax.getResult(), coordinates, argument(kWeight));
-  reader.defineSize(candidate.scores.getA(), rank - 2, argument(kRows));
-  reader.defineSize(candidate.scores.getB(),
-                    candidate.scores.getTransposeB() ? rank - 2 : rank - 1,
-                    argument(kColumns));
-
-  FailureOr<Value> score =
-      reader.read(candidate.softmax.getInput(), coordinates);
-  FailureOr<Value> weight = failure();
-  if (succeeded(score))
-    weight = reader.read(candidate.output.getA(), coordinates);
-  if (failed(weight)) {
-    remarkDeclined(kPass, candidate.output, reader.getReason());
-    return failure();
-  }
-  expressions.score = *score;
-  expressions.weight = *weight;
-  expressions.captures.assign(reader.getCaptures().begin(),
-                              reader.getCaptures().end());
-  return success();
-}
-
-static void eraseUnused(Expressions &expressions) {
+void Candidate::eraseUnused() {
   for (Operation &op :
-       llvm::make_early_inc_range(llvm::reverse(expressions.block))) {
-    Value result = op.getResult(0);
-    if (op.use_empty() && result != expressions.score &&
-        result != expressions.keep && result != expressions.weight)
+       llvm::make_early_inc_range(llvm::reverse(scalars.block))) {
+    bool isResult = llvm::any_of(op.getResults(), [&](Value result) {
+      return result == parts.score || result == parts.keep ||
+             result == parts.weight;
+    });
+    if (op.use_empty() && !isResult)
       op.erase();
   }
 }
 
 /// Separates the mask from the score and joins its constant factors.
-static void simplify(OpBuilder &builder, Expressions &expressions,
-                     double factor) {
-  eraseUnused(expressions);
-  builder.setInsertionPointToEnd(&expressions.block);
-  MaskedScore masked = extractKeep(builder, expressions.score);
-  expressions.score = masked.score;
-  expressions.keep = masked.keep;
-  if (expressions.keep)
-    expressions.weight =
-        dropNanGuard(expressions.weight, expressions.getArgument(kWeight));
-  eraseUnused(expressions);
-  expressions.score =
-      foldScale(builder, expressions.dot, factor, expressions.score);
-  eraseUnused(expressions);
+void Candidate::simplify() {
+  eraseUnused();
+  scalarBuilder.setInsertionPointToEnd(&scalars.block);
+  if (parts.normalizer != Normalizer::Sum) {
+    MaskedScore masked = extractKeep(scalarBuilder, parts.score);
+    parts.score = masked.score;
+    parts.keep = masked.keep;
+  }
+  if (parts.keep)
+    parts.weight = dropNanGuard(parts.weight, scalars.weight);
+  eraseUnused();
+  SmallVector<DotOp> dots(scalars.block.getOps<DotOp>());
+  for (DotOp dot : dots)
+    for (const DotProduct &product : reader.products)
+      if (product.scalar == dot.getResult())
+        parts.score =
+            foldScale(scalarBuilder, dot, product.factor, parts.score);
+  eraseUnused();
+}
+
+void Candidate::dropUnusedCaptures() {
+  ArrayRef<Value> all = reader.getCaptures();
+  ArrayRef<BlockArgument> arguments =
+      scalars.block.getArguments().take_back(all.size());
+  for (auto [capture, argument] : llvm::zip_equal(all, arguments))
+    if (!argument.use_empty())
+      captures.push_back({capture, argument});
 }
 
 /// Fills a region of attn.attention with what `result` needs.
-static void emitRegion(OpBuilder &builder, Region &region,
-                       Expressions &expressions, Value result) {
+void Candidate::emitRegion(Region &region, Value result) {
   llvm::SetVector<Operation *> needed;
   SmallVector<Value> worklist{result};
   while (!worklist.empty())
@@ -249,16 +304,26 @@ static void emitRegion(OpBuilder &builder, Region &region,
         op && needed.insert(op))
       llvm::append_range(worklist, op->getOperands());
 
+  OpBuilder builder(region.getContext());
   IRMapping mapping;
   Block *block = builder.createBlock(&region);
-  for (BlockArgument argument : expressions.block.getArguments().drop_front())
-    mapping.map(argument,
-                block->addArgument(argument.getType(), argument.getLoc()));
-  if (result == expressions.weight) {
-    Value weight = expressions.getArgument(kWeight);
-    mapping.map(weight, block->addArgument(weight.getType(), weight.getLoc()));
+  auto add = [&](Value argument) {
+    Value added = block->addArgument(argument.getType(), argument.getLoc());
+    if (!mapping.contains(argument))
+      mapping.map(argument, added);
+  };
+  for (auto [query, key] : pairs) {
+    add(reader.queries[query].argument);
+    add(reader.keys[key].argument);
   }
-  for (Operation &op : expressions.block)
+  for (Value index : {scalars.batch, scalars.head, scalars.row, scalars.column,
+                      scalars.rows, scalars.columns})
+    add(index);
+  for (auto &[capture, argument] : captures)
+    add(argument);
+  if (&region == &cast<AttentionOp>(region.getParentOp()).getWeight())
+    add(scalars.weight);
+  for (Operation &op : scalars.block)
     if (needed.contains(&op))
       builder.clone(op, mapping);
   YieldOp::create(builder, result.getLoc(), mapping.lookup(result));
@@ -268,104 +333,128 @@ static void emitRegion(OpBuilder &builder, Region &region,
 // Rewriting
 //===----------------------------------------------------------------------===//
 
-/// [M, D] and [B, M, D] as [B, H, M, D] with one head, and one batch.
-static SmallVector<ReassociationIndices> getReassociation(int64_t rank) {
-  return rank == 2 ? SmallVector<ReassociationIndices>{{0, 1, 2}, {3}}
-                   : SmallVector<ReassociationIndices>{{0, 1}, {2}, {3}};
+/// Takes keys and values as they were before their heads were repeated, if all
+/// were repeated alike.
+void Candidate::repeatNoHeads(SmallVector<Value> &keys, Value &value) {
+  SmallVector<Value> sources;
+  for (Value repeated : keys)
+    sources.push_back(matchRepeatedHeads(repeated));
+  sources.push_back(matchRepeatedHeads(value));
+  auto headsOf = [](Value source) {
+    return cast<RankedTensorType>(source.getType()).getDimSize(1);
+  };
+  if (llvm::is_contained(sources, Value()) ||
+      !llvm::all_equal(llvm::map_range(sources, headsOf)))
+    return;
+  value = sources.pop_back_val();
+  keys = sources;
 }
 
-static RankedTensorType asHeads(RankedTensorType type) {
-  SmallVector<int64_t> shape(type.getShape());
-  while (shape.size() < 4)
-    shape.insert(shape.end() - 2, 1);
-  return type.clone(shape);
-}
-
-static Value asHeads(RewriterBase &rewriter, Value value) {
-  auto type = cast<RankedTensorType>(value.getType());
-  if (type.getRank() == 4)
-    return value;
-  return tensor::ExpandShapeOp::create(rewriter, value.getLoc(), asHeads(type),
-                                       value, getReassociation(type.getRank()));
-}
-
-namespace {
-struct Operands {
-  Value query, key, value;
-  /// What was taken off query and key.
-  double factor;
-};
-} // namespace
-
-static Operands matchOperands(RewriterBase &rewriter, Candidate candidate) {
-  MatmulOp scores = candidate.scores, output = candidate.output;
-  Scaled query = matchScale(scores.getA());
-  Scaled key = matchScale(scores.getB());
-  if (!scores.getTransposeB())
-    key.value = swapLastTwo(rewriter, key.value);
-  Value value = output.getB();
-  if (output.getTransposeB())
-    value = swapLastTwo(rewriter, value);
-
-  Value keyHeads = matchRepeatedHeads(key.value);
-  Value valueHeads = matchRepeatedHeads(value);
-  if (keyHeads && valueHeads &&
-      cast<RankedTensorType>(keyHeads.getType()).getDimSize(1) ==
-          cast<RankedTensorType>(valueHeads.getType()).getDimSize(1)) {
-    key.value = keyHeads;
-    value = valueHeads;
+AttentionOp Candidate::createAttention() {
+  SmallVector<Value> queryValues, keyValues, captured;
+  for (auto [query, key] : llvm::zip_equal(queries, keys)) {
+    queryValues.push_back(query.create(rewriter));
+    keyValues.push_back(key.create(rewriter));
   }
-  return {asHeads(rewriter, query.value), asHeads(rewriter, key.value),
-          asHeads(rewriter, value), query.factor * key.factor};
+  Value values = value->create(rewriter);
+  repeatNoHeads(keyValues, values);
+  for (auto &[capture, argument] : captures)
+    captured.push_back(capture);
+  Value sink = reader.sink;
+  if (sink && cast<RankedTensorType>(sink.getType()).getRank() != 1) {
+    auto type = cast<RankedTensorType>(sink.getType());
+    sink = tensor::CollapseShapeOp::create(
+        rewriter, sink.getLoc(), type.clone({type.getNumElements()}), sink,
+        ArrayRef<ReassociationIndices>{
+            llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()))});
+  }
+  Type weights;
+  if (!returned.empty())
+    weights = withHeads(cast<RankedTensorType>(output.getA().getType()));
+  return AttentionOp::create(rewriter, output.getLoc(),
+                             withHeads(output.getResult().getType()), weights,
+                             /*logsumexp=*/Type(), queryValues, keyValues,
+                             values, captured, sink, parts.normalizer);
 }
 
 /// Takes sizes of scores and weights from the queries and keys instead.
-static void replaceSizes(RewriterBase &rewriter, Candidate candidate) {
-  MatmulOp scores = candidate.scores;
-  int64_t columns = candidate.getRank() - 1;
-  for (Operation *op : candidate.chain)
+void Candidate::replaceSizes(AttentionOp attention) {
+  auto numberOf = [&](Value at) {
+    Value all[] = {scalars.batch, scalars.head, scalars.row, scalars.column};
+    return llvm::find(all, at) - all;
+  };
+  for (const ElementReader::Element &element : reader.getElements()) {
+    Operation *op = element.tensor.getDefiningOp();
+    if (!op || !reader.getChain().contains(op))
+      continue;
     for (Operation *user : llvm::make_early_inc_range(op->getUsers())) {
       if (!isSize(user))
         continue;
       int64_t dimension = *cast<tensor::DimOp>(user).getConstantIndex();
-      bool isColumns = dimension == columns;
-      rewriter.setInsertionPoint(user);
+      int64_t number = numberOf(element.coordinates[dimension]);
+      if (number > 3)
+        continue;
+      rewriter.setInsertionPoint(attention);
       rewriter.replaceOpWithNewOp<tensor::DimOp>(
-          user, isColumns ? scores.getB() : scores.getA(),
-          isColumns && scores.getTransposeB() ? columns - 1 : dimension);
+          user,
+          number == 3 ? attention.getKeys()[0] : attention.getQueries()[0],
+          number == 3 ? 2 : number);
     }
+  }
 }
 
-static void raise(RewriterBase &rewriter, Candidate candidate) {
-  replaceSizes(rewriter, candidate);
-  Expressions expressions;
-  OpBuilder builder(rewriter.getContext());
-  if (failed(readExpressions(builder, candidate, expressions)))
-    return;
+static StringRef describe(Normalizer normalizer) {
+  switch (normalizer) {
+  case Normalizer::Softmax:
+    return "raised from a product, a softmax and a product";
+  case Normalizer::Sigmoid:
+    return "raised from a product, a sigmoid and a product";
+  case Normalizer::Sum:
+    return "raised from a product of scores and values";
+  }
+  llvm_unreachable("unknown normalizer");
+}
 
-  MatmulOp output = candidate.output;
+void Candidate::rewrite() {
   rewriter.setInsertionPoint(output);
-  Operands operands = matchOperands(rewriter, candidate);
-  simplify(builder, expressions, operands.factor);
-  auto attention = AttentionOp::create(
-      rewriter, output.getLoc(), asHeads(output.getResult().getType()),
-      /*weights=*/Type(), /*logsumexp=*/Type(), operands.query, operands.key,
-      operands.value, expressions.captures, /*sink=*/Value());
-  emitRegion(builder, attention.getScore(), expressions, expressions.score);
-  if (expressions.keep)
-    emitRegion(builder, attention.getKeep(), expressions, expressions.keep);
-  if (expressions.weight != expressions.getArgument(kWeight))
-    emitRegion(builder, attention.getWeight(), expressions, expressions.weight);
+  AttentionOp attention = createAttention();
+  emitRegion(attention.getScore(), parts.score);
+  if (parts.keep)
+    emitRegion(attention.getKeep(), parts.keep);
+  if (parts.weight != scalars.weight)
+    emitRegion(attention.getWeight(), parts.weight);
   attention->setDiscardableAttrs(output->getDiscardableAttrDictionary());
-  remarkDone(kPass, attention,
-             "raised from a product, a softmax and a product");
+  remarkDone(kPass, attention, describe(parts.normalizer));
+  replaceSizes(attention);
 
-  Value result = attention.getOutput();
-  if (candidate.getRank() < 4)
-    result = tensor::CollapseShapeOp::create(
-        rewriter, output.getLoc(), output.getResult().getType(), result,
-        getReassociation(candidate.getRank()));
+  rewriter.setInsertionPointAfter(attention);
+  auto collapsed = [&](Value result, Type type) -> Value {
+    if (rank == 4)
+      return result;
+    return tensor::CollapseShapeOp::create(rewriter, output.getLoc(),
+                                           cast<RankedTensorType>(type), result,
+                                           getHeadReassociation(rank));
+  };
+  Value result = collapsed(attention.getOutput(), output.getResult().getType());
+  Value weights = returned.empty() ? Value()
+                                   : collapsed(attention.getWeights(),
+                                               output.getA().getType());
+  Block *block = output->getBlock();
   rewriter.replaceOp(output, result);
+  for (Value old : returned)
+    rewriter.replaceUsesWithIf(old, weights, [&](OpOperand &use) {
+      return !reader.getChain().contains(use.getOwner());
+    });
+  // What reads the weights or their sizes may have stood before the output.
+  sortTopologically(block);
+}
+
+void Candidate::run() {
+  Reason reason;
+  if (match(reason))
+    return rewrite();
+  if (!reason.empty())
+    remarkDeclined(kPass, output, reason);
 }
 
 namespace {
@@ -380,8 +469,7 @@ struct RaiseAttention : attn::impl::RaiseAttentionBase<RaiseAttention> {
     getOperation().walk([&](MatmulOp op) { outputs.push_back(op); });
     IRRewriter rewriter(&getContext());
     for (MatmulOp output : outputs)
-      if (std::optional<Candidate> candidate = matchCandidate(output))
-        raise(rewriter, *candidate);
+      Candidate(rewriter, output).run();
     (void)runRegionDCE(rewriter, getOperation()->getRegions());
   }
 };

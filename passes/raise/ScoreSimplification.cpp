@@ -18,6 +18,18 @@ std::optional<double> attn::getConstant(Value value) {
   return constant.getValueAsDouble();
 }
 
+Value attn::matchCondition(Value number) {
+  Operation *op = number.getDefiningOp();
+  if (!isa_and_nonnull<arith::SIToFPOp, arith::UIToFPOp>(op))
+    return {};
+  Value integer = op->getOperand(0);
+  if (auto extended = integer.getDefiningOp<arith::ExtUIOp>())
+    integer = extended.getIn();
+  else if (isa<arith::SIToFPOp>(op))
+    return {}; // a signed bit is -1
+  return integer.getType().isInteger(1) ? integer : Value();
+}
+
 static bool isNegativeInfinity(Value value) {
   std::optional<double> constant = getConstant(value);
   return constant && std::isinf(*constant) && *constant < 0;
@@ -51,6 +63,8 @@ struct MaskExtraction {
     Operation *op = score.getDefiningOp();
     if (auto select = dyn_cast_or_null<arith::SelectOp>(op))
       return stripSelect(select);
+    if (auto log = dyn_cast_or_null<math::LogOp>(op))
+      return stripLog(log);
     // What has other uses is not the score alone.
     if (!op || !(op->use_empty() || op->hasOneUse()))
       return score;
@@ -76,6 +90,16 @@ struct MaskExtraction {
       return select;
     require(select.getCondition(), fillsFalse);
     return strip(fillsFalse ? select.getTrueValue() : select.getFalseValue());
+  }
+
+  /// log(c ? 1 : 0) is 0 where the condition holds.
+  Value stripLog(math::LogOp log) {
+    Value condition = matchCondition(log.getOperand());
+    if (!condition)
+      return log;
+    require(condition, true);
+    return arith::ConstantOp::create(builder, log.getLoc(),
+                                     builder.getF32FloatAttr(0));
   }
 
   Value stripSum(arith::AddFOp sum) {

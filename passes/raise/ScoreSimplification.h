@@ -15,9 +15,10 @@ struct MaskedScore {
   mlir::Value keep;
 };
 
-/// select(c, s, -inf), s + select(c, 0, -inf), under sums and positive factors
-/// => {s, c}. A key filled with minus infinity has weight 0, which is what
-/// `keep` says. Finite fills stay in the score: they keep their own meaning.
+/// select(c, s, -inf), s + select(c, 0, -inf), s + log(c), under sums and
+/// positive factors => {s, c}. A key filled with minus infinity has weight 0,
+/// which is what `keep` says. Finite fills stay in the score: they keep their
+/// own meaning.
 MaskedScore extractKeep(mlir::OpBuilder &builder, mlir::Value score);
 
 /// (dot * factor) * c1 / c2 ... => dot * (factor c1 / c2 ...), computed in f64
@@ -28,6 +29,10 @@ mlir::Value foldScale(mlir::OpBuilder &builder, mlir::Value dot, double factor,
 
 /// isnan(p) ? 0 : p => p, which exporters write against rows that keep nothing.
 mlir::Value dropNanGuard(mlir::Value weight, mlir::Value normalized);
+
+/// The condition c of a number that is 1 where c holds and else 0; null where
+/// it is none.
+mlir::Value matchCondition(mlir::Value number);
 
 /// The value of a scalar f32 constant.
 std::optional<double> getConstant(mlir::Value value);

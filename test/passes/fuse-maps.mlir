@@ -127,3 +127,35 @@ func.func @second_reader(%x: tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf3
   } -> tensor<4x8xf32>
   return %0, %1 : tensor<4x8xf32>, tensor<4x8xf32>
 }
+
+// -----
+
+#id = affine_map<(i, j) -> (i, j)>
+
+// Coordinates of a map are its reader's, in the order in which that reads.
+// CHECK-LABEL: func @coordinates
+// CHECK: linalg.generic
+// CHECK-DAG: %[[I:.*]] = linalg.index 1
+// CHECK-DAG: %[[J:.*]] = linalg.index 0
+// CHECK-NOT: affine.apply
+// CHECK: arith.subi %[[J]], %[[I]]
+// CHECK-NOT: linalg.generic
+func.func @coordinates(%x: tensor<?x?xf32>, %e: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  // expected-remark @below {{[Passed] linalg.generic}}
+  %0 = linalg.generic {indexing_maps = [#id], iterator_types = ["parallel", "parallel"]} outs(%e : tensor<?x?xf32>) {
+    ^bb0(%o: f32):
+      %i = linalg.index 0 : index
+      %j = linalg.index 1 : index
+      %d = arith.subi %j, %i : index
+      %n = arith.index_cast %d : index to i64
+      %f = arith.sitofp %n : i64 to f32
+      linalg.yield %f : f32
+  } -> tensor<?x?xf32>
+  %1 = linalg.generic {indexing_maps = [#id, affine_map<(i, j) -> (j, i)>, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %0 : tensor<?x?xf32>, tensor<?x?xf32>) outs(%e : tensor<?x?xf32>) {
+    ^bb0(%a: f32, %c: f32, %o: f32):
+      %s = arith.addf %a, %c : f32
+      linalg.yield %s : f32
+  } -> tensor<?x?xf32>
+  return %1 : tensor<?x?xf32>
+}

@@ -229,9 +229,14 @@ Grouping groupDims(const std::vector<Dim> &from, const std::vector<Dim> &to) {
     std::optional<Dim> x = from[i++], y = to[j++];
     while (x && y && !(*x == *y) && (i < from.size() || j < to.size())) {
       std::optional<int64_t> p = x->constant(), q = y->constant();
-      // Unequal dynamic sizes cannot be ordered: both sides grow.
-      bool growX = i < from.size() && (!p || !q || *p < *q || j >= to.size());
-      bool growY = j < to.size() && (!p || !q || *q < *p || i >= from.size());
+      // Unequal dynamic sizes cannot be ordered: the side that then is equal
+      // grows, or else both.
+      bool isX = i < from.size() && x->mul(from[i]) == y;
+      bool isY = j < to.size() && y->mul(to[j]) == x;
+      bool growX = i < from.size() && !(isY && !isX) &&
+                   (!p || !q || *p < *q || j >= to.size());
+      bool growY =
+          j < to.size() && !isX && (!p || !q || *q < *p || i >= from.size());
       if (growX) {
         a.push_back(i);
         x = x->mul(from[i++]);
