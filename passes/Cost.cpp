@@ -47,20 +47,51 @@ std::optional<DimExpr> linearFlops(LinearOp op, const SymbolicShapes &shapes) {
   return sum;
 }
 
+/// Operations on vectors that a region computes for each pair: what a query or
+/// a key alone decides is not done again. Elementary functions count as one.
+int64_t pairFlops(AttentionOp op, Region &region) {
+  if (region.empty())
+    return 0;
+  enum : unsigned { Row = 1, Key = 2 };
+  llvm::DenseMap<Value, unsigned> sides;
+  unsigned vectors = 2 * op.getQueries().size();
+  for (BlockArgument argument : region.getArguments()) {
+    unsigned number = argument.getArgNumber();
+    if (number < vectors)
+      sides[argument] = number % 2 ? Key : Row;
+  }
+  int64_t flops = 0;
+  for (Operation &inner : region.front().without_terminator()) {
+    unsigned side = 0;
+    for (Value operand : inner.getOperands())
+      side |= sides.lookup(operand);
+    for (Value result : inner.getResults())
+      sides[result] = side;
+    auto vector =
+        inner.getNumOperands() == 0
+            ? RankedTensorType()
+            : dyn_cast<RankedTensorType>(inner.getOperand(0).getType());
+    if (side == (Row | Key) && vector && vector.getRank() == 1)
+      flops += vector.getDimSize(0) * (isa<DotOp>(inner) ? 2 : 1);
+  }
+  return flops;
+}
+
 std::optional<DimExpr> attentionFlops(AttentionOp op,
                                       const SymbolicShapes &shapes) {
   ArrayRef<DimExpr> query = shapes.shapeOf(op.getQueries().front());
   ArrayRef<DimExpr> value = shapes.shapeOf(op.getValue());
-  std::optional<DimExpr> width = value[3];
-  for (Value pair : op.getQueries())
-    width = add(width, shapes.shapeOf(pair)[3]);
-  if (!width)
+  int64_t regions = 0;
+  for (Region *region : {&op.getScore(), &op.getKeep(), &op.getWeight()})
+    regions += pairFlops(op, *region);
+  std::optional<DimExpr> each = Counter().times(2).times(value[3]).get();
+  each = add(each, DimExpr::constant(regions));
+  if (!each)
     return std::nullopt;
   return Counter()
-      .times(2)
       .times(query.take_front(3))
       .times(value[2])
-      .times(*width)
+      .times(*each)
       .get();
 }
 

@@ -11,7 +11,8 @@ namespace attn {
 /// The work of an operation or of a whole function.
 struct Cost {
   /// Floating point operations of matrix products, a multiply-add counted as
-  /// two; of attention, those of scores and values with nothing masked.
+  /// two; of attention, those of values and of vectors of each pair, with
+  /// nothing masked.
   DimExpr flops;
   /// Bytes of operands read and results written, each once.
   DimExpr bytes;

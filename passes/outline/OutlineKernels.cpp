@@ -53,6 +53,9 @@ struct Group {
   /// Producers and group operations, in the order of the function.
   llvm::SetVector<Operation *> members;
   llvm::SetVector<Value> inputs;
+  /// What the kernel returns: the results of `last`, then those of the root
+  /// that `last` does not stand for.
+  SmallVector<Value> results;
 };
 
 class Grouper {
@@ -81,18 +84,23 @@ public:
     auto attention = transpose.getInput().getDefiningOp<AttentionOp>();
     if (attention && absorbedTranspose(attention) == op)
       return true;
-    return llvm::all_of(op->getUsers(), llvm::IsaPred<AttentionOp>);
+    return llvm::all_of(op->getUsers(), [&](Operation *user) {
+      return isStrided(transpose, user);
+    });
   }
 
   Group build(Operation *root) {
-    Group group{root, root, {}, {}};
+    Group group{root, root, {}, {}, {}};
     if (auto attention = dyn_cast<AttentionOp>(root))
       if (Operation *transpose = absorbedTranspose(attention))
         group.last = transpose;
     SmallVector<Operation *> order;
     collect(group, root, order);
-    if (group.last != root)
+    llvm::append_range(group.results, group.last->getResults());
+    if (group.last != root) {
       collect(group, group.last, order);
+      llvm::append_range(group.results, root->getResults().drop_front());
+    }
     for (Operation *op : order)
       group.members.insert(op);
     addSizeSources(group);
@@ -100,14 +108,30 @@ public:
   }
 
 private:
+  /// Whether an attention can read through `transpose`, or write: by strides,
+  /// where the width stays innermost.
+  static bool keepsWidth(linalg::TransposeOp transpose) {
+    ArrayRef<int64_t> permutation = transpose.getPermutation();
+    return permutation.size() == 4 && permutation.back() == 3;
+  }
+
+  /// Whether `user` is an attention that reads `transpose` as strides of its
+  /// queries, keys or value, and nowhere else.
+  static bool isStrided(linalg::TransposeOp transpose, Operation *user) {
+    auto attention = dyn_cast<AttentionOp>(user);
+    Value value = transpose->getResult(0);
+    return attention && keepsWidth(transpose) && attention.getSink() != value &&
+           !llvm::is_contained(attention.getCaptures(), value);
+  }
+
   /// The transpose back to token-major order, where nothing else reads the
   /// head-major output.
   static Operation *absorbedTranspose(AttentionOp attention) {
     Value output = attention.getOutput();
-    if (attention->getNumResults() != 1 || !output.hasOneUse())
+    if (!output.hasOneUse())
       return nullptr;
     auto transpose = dyn_cast<linalg::TransposeOp>(*output.getUsers().begin());
-    if (!transpose || transpose.getInput() != output)
+    if (!transpose || transpose.getInput() != output || !keepsWidth(transpose))
       return nullptr;
     return transpose;
   }
@@ -122,7 +146,8 @@ private:
       return true;
     if (isa<linalg::FillOp>(op))
       return isDestination(user, value);
-    return isa<linalg::TransposeOp>(op) && isa<AttentionOp>(user);
+    auto transpose = dyn_cast<linalg::TransposeOp>(op);
+    return transpose && isStrided(transpose, user);
   }
 
   /// A size that no input of the kernel has, such as the batch that a class
@@ -207,8 +232,8 @@ private:
     SmallVector<Type> inputTypes;
     for (Value input : group.inputs)
       inputTypes.push_back(input.getType());
-    auto type =
-        builder.getFunctionType(inputTypes, group.last->getResultTypes());
+    auto type = builder.getFunctionType(
+        inputTypes, llvm::to_vector(ValueRange(group.results).getTypes()));
     auto kernel = func::FuncOp::create(group.root->getLoc(), "kernel", type);
     kernel.setPrivate();
     kernel->setAttr(kKernelAttr, builder.getUnitAttr());
@@ -225,7 +250,7 @@ private:
       builder.clone(*op, mapping);
     }
     SmallVector<Value> results;
-    for (Value result : group.last->getResults())
+    for (Value result : group.results)
       results.push_back(mapping.lookup(result));
     func::ReturnOp::create(builder, group.root->getLoc(), results);
     return kernel;
@@ -461,20 +486,22 @@ struct OutlineKernels : attn::impl::OutlineKernelsBase<OutlineKernels> {
     return FusedLoc::get(group.root->getContext(), places.getArrayRef());
   }
 
-  /// Puts a launch in place of the group's last operation. What the group
-  /// computed before that is left without uses.
+  /// Puts a launch in place of the group's root. What the group computed is
+  /// left without uses.
   static LogicalResult replace(const Group &group, func::FuncOp kernel,
                                SymbolicShapes &shapes,
                                LayoutAssigner &layouts) {
-    OpBuilder builder(group.last);
+    OpBuilder builder(group.root);
     auto launch =
-        LaunchOp::create(builder, placesOf(group), group.last->getResultTypes(),
+        LaunchOp::create(builder, placesOf(group),
+                         llvm::to_vector(ValueRange(group.results).getTypes()),
                          FlatSymbolRefAttr::get(kernel.getSymNameAttr()),
                          group.inputs.getArrayRef());
     for (auto [old, output] :
-         llvm::zip_equal(group.last->getResults(), launch.getOutputs()))
+         llvm::zip_equal(group.results, launch.getOutputs())) {
       shapes.copyShape(old, output);
-    group.last->replaceAllUsesWith(launch.getOutputs());
+      Value(old).replaceAllUsesWith(output);
+    }
     return layouts.assign(launch, kernel);
   }
 };

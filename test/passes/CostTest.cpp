@@ -133,6 +133,31 @@ TEST_F(CostTest, LaunchesOfOneKernelHaveTheirOwnSizes) {
   EXPECT_EQ(flops(), "64*b + 64*a");
 }
 
+// What a query decides alone, here its square, is no work of the pairs.
+TEST_F(CostTest, ScoresOfVectorsCountForEachPair) {
+  module = parseSourceString<ModuleOp>(R"(
+    func.func @model(%q: tensor<1x2x?x8xf32> {attn.name = "q", attn.dims = ["", "", "m", ""]},
+                     %k: tensor<1x2x?x8xf32> {attn.name = "k", attn.dims = ["", "", "n", ""]})
+        -> (tensor<1x2x?x8xf32> {attn.name = "o", attn.dims = ["", "", "m", ""]}) {
+      %o = attn.attention queries(%q : tensor<1x2x?x8xf32>)
+          keys(%k : tensor<1x2x?x8xf32>) value(%k : tensor<1x2x?x8xf32>)
+          score {
+          ^bb0(%qi: tensor<8xf32>, %kj: tensor<8xf32>, %b: index, %h: index,
+               %i: index, %j: index, %rows: index, %keys: index):
+            %square = arith.mulf %qi, %qi : tensor<8xf32>
+            %0 = arith.subf %square, %kj : tensor<8xf32>
+            %1 = math.tanh %0 : tensor<8xf32>
+            %2 = attn.sum %1 : tensor<8xf32>
+            attn.yield %2 : f32
+          } -> tensor<1x2x?x8xf32>
+      return %o : tensor<1x2x?x8xf32>
+    })",
+                                       &context);
+  ASSERT_TRUE(module);
+  // Three for each of 8 elements, and a multiply-add for each of 8 values.
+  EXPECT_EQ(flops(), std::to_string(2 * (3 * 8 + 2 * 8)) + "*m*n");
+}
+
 TEST_F(CostTest, BytesAreOperandsAndResults) {
   module = parseSourceString<ModuleOp>(R"(
     func.func @model(%x: tensor<?x4xf32> {attn.name = "x", attn.dims = ["a", ""]})

@@ -59,6 +59,50 @@ func.func @attention(%x: tensor<?x?x16xf32> {attn.dims = ["batch", "sequence", "
 
 // -----
 
+// A map is one more result of that kernel, whatever stands before the
+// transpose. Transposes that turn the width, or a capture, are kernels.
+// CHECK-LABEL: func @attention_map
+// CHECK: %[[KEYS:.*]] = attn.launch @{{.*}}(%{{.*}}) : (tensor<?x2x8x?xf32>) -> tensor<?x2x?x8xf32>
+// CHECK: %[[BIAS:.*]] = attn.launch @{{.*}}(%{{.*}}) : (tensor<5x5xf32>) -> tensor<5x5xf32>
+// CHECK: %[[O:.*]]:2 = attn.launch @[[K:.*]](%{{.*}}, %[[KEYS]], %[[BIAS]]) : {{.*}} -> (tensor<?x?x2x8xf32>, tensor<?x?x?xf32>)
+// CHECK: %[[MAP:.*]] = attn.launch @{{.*}}(%[[O]]#1)
+// CHECK: return %[[O]]#0, %[[MAP]]
+// CHECK: func private @[[K]](
+// CHECK: %[[A:.*]], %[[W:.*]] = attn.attention
+// CHECK: %[[T:.*]] = linalg.transpose ins(%[[A]]
+// CHECK: return %[[T]], %[[W]]
+func.func @attention_map(%q: tensor<?x2x?x8xf32> {attn.dims = ["b", "", "m", ""]},
+                         %k: tensor<?x2x8x?xf32> {attn.dims = ["b", "", "", "n"]},
+                         %bias: tensor<5x5xf32> {attn.dims = ["", ""]})
+    -> (tensor<?x?x2x8xf32>, tensor<?x?x?xf32>) {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %c3 = arith.constant 3 : index
+  %b = tensor.dim %q, %c0 : tensor<?x2x?x8xf32>
+  %m = tensor.dim %q, %c2 : tensor<?x2x?x8xf32>
+  %n = tensor.dim %k, %c3 : tensor<?x2x8x?xf32>
+  %ke = tensor.empty(%b, %n) : tensor<?x2x?x8xf32>
+  %kt = linalg.transpose ins(%k : tensor<?x2x8x?xf32>) outs(%ke : tensor<?x2x?x8xf32>) permutation = [0, 1, 3, 2]
+  %be = tensor.empty() : tensor<5x5xf32>
+  %bt = linalg.transpose ins(%bias : tensor<5x5xf32>) outs(%be : tensor<5x5xf32>) permutation = [1, 0]
+  %o, %w = attn.attention queries(%q : tensor<?x2x?x8xf32>) keys(%kt : tensor<?x2x?x8xf32>) value(%kt : tensor<?x2x?x8xf32>)
+      captures(%bt : tensor<5x5xf32>) score {
+      ^bb0(%qi: tensor<8xf32>, %kj: tensor<8xf32>, %bi: index, %hi: index, %i: index, %j: index, %rows: index, %keys: index,
+           %table: tensor<5x5xf32>):
+        %dot = attn.dot %qi, %kj : tensor<8xf32>
+        %x = tensor.extract %table[%i, %j] : tensor<5x5xf32>
+        %s = arith.addf %dot, %x : f32
+        attn.yield %s : f32
+      } -> tensor<?x2x?x8xf32> weights tensor<?x?x?xf32>
+  %we = tensor.empty(%b, %m, %n) : tensor<?x?x?xf32>
+  %map = linalg.transpose ins(%w : tensor<?x?x?xf32>) outs(%we : tensor<?x?x?xf32>) permutation = [0, 1, 2]
+  %oe = tensor.empty(%b, %m) : tensor<?x?x2x8xf32>
+  %t = linalg.transpose ins(%o : tensor<?x2x?x8xf32>) outs(%oe : tensor<?x?x2x8xf32>) permutation = [0, 2, 1, 3]
+  return %t, %map : tensor<?x?x2x8xf32>, tensor<?x?x?xf32>
+}
+
+// -----
+
 // The batch that a class token is repeated for is no size of the token: the
 // kernel also gets the input that has it.
 // CHECK-LABEL: func @class_token
