@@ -11,7 +11,9 @@ using namespace attn::lang::builtin;
 Value builtin::weight(Checker &c, Args &a) {
   std::string name;
   std::vector<Dim> shape;
-  if (!c.textArg(a, 0, name) || !c.shapeArg(a, 1, shape))
+  // [] is the shape of a number.
+  bool isNumber = a.values[1].kind == Value::List && a.values[1].items.empty();
+  if (!c.textArg(a, 0, name) || (!isNumber && !c.shapeArg(a, 1, shape)))
     return Value();
   return Value::of(c.weight(name, shape, a.call.position));
 }
@@ -99,21 +101,28 @@ Value builtin::layerNorm(Checker &c, Args &a) {
   return Value::of(result);
 }
 
+/// rms_norm(x, "name"), or rms_norm(x, scale).
 Value builtin::rmsNorm(Checker &c, Args &a) {
-  Node *x = nullptr;
+  Node *x = nullptr, *scale = nullptr;
   std::string name;
   double eps = 1e-6;
   std::vector<Dim> shape;
-  if (!c.tensorArg(a, 0, x) || !c.textArg(a, 1, name) ||
+  bool given = a.values[1].kind == Value::Tensor;
+  if (!c.tensorArg(a, 0, x) ||
+      !(given ? c.tensorArg(a, 1, scale) : c.textArg(a, 1, name)) ||
       !epsilon(c, a, 2, eps) || !lastDim(c, a, x, 1, shape) ||
       !c.floatTensor(x, "x", a.call.position))
     return Value();
-  std::vector<Node *> operands{x};
-  if (a.values[1].kind != Value::Absent) {
-    operands.push_back(c.weight(name + ".weight", shape, a.call.position));
-    if (!operands[1])
+  if (given &&
+      (scale->type.shape != shape || scale->type.element != Element::F32))
+    return c.error(a.positions[1], "expects a scale f32[" + shape[0].str() +
+                                       "], but got " + scale->type.str());
+  if (!given && a.values[1].kind != Value::Absent)
+    if (!(scale = c.weight(name + ".weight", shape, a.call.position)))
       return Value();
-  }
+  std::vector<Node *> operands{x};
+  if (scale)
+    operands.push_back(scale);
   Node *result = c.node(NodeKind::RmsNorm, x->type, operands, a.call.position);
   if (result)
     result->real = eps;

@@ -166,6 +166,24 @@ Value length(Checker &c, Args &a) {
   return Value::of(Dim(int64_t(size)));
 }
 
+/// The value under a key of a JSON object of config; null counts as none.
+Value get(Checker &c, Args &a) {
+  const Value &x = a.values[0];
+  const llvm::json::Object *object =
+      x.kind == Value::Json ? x.json->getAsObject() : nullptr;
+  std::string key;
+  if (!object && x.kind != Value::Null)
+    return c.argError(a, 0, "a JSON object or null"), Value();
+  if (!c.textArg(a, 1, key))
+    return Value();
+  const llvm::json::Value *value = object ? object->get(key) : nullptr;
+  if (value && !value->getAsNull())
+    return Value::of(*value, key);
+  if (a.values[2].kind == Value::Absent)
+    return c.error(a.call.position, "config key '" + key + "' is missing");
+  return a.values[2];
+}
+
 Value isList(Checker &c, Args &a) {
   return Value::of(
       a.values[0].kind == Value::List ||
@@ -200,6 +218,7 @@ constexpr Builtin table[] = {
     {"activation", "name x", false, activation},
     {"length", "x", true, length},
     {"is_list", "x", true, isList},
+    {"get", "object key default?", true, get},
     {"min", "a b", true, binary<Function::Min>},
     {"max", "a b", true, binary<Function::Max>},
     {"floor_div", "a b", true, binary<Function::FloorDiv>},

@@ -171,8 +171,10 @@ Value Checker::evaluateBinary(const Expr &expr) {
   Value b = evaluate(*expr.children[1]);
   if (a.isError() || b.isError())
     return Value();
-  if ((expr.name == "==" || expr.name == "!=") && a.kind != Value::Tensor &&
-      b.kind != Value::Tensor)
+  // Elements of a tensor are compared when running, but no tensor is null.
+  bool elements = (a.kind == Value::Tensor || b.kind == Value::Tensor) &&
+                  a.kind != Value::Null && b.kind != Value::Null;
+  if ((expr.name == "==" || expr.name == "!=") && !elements)
     return equality(expr, a, b);
   return apply(functionOf(expr.name), {a, b}, expr.position);
 }

@@ -34,14 +34,7 @@ Value Checker::indexList(const Expr &expr, const Value &x) {
                      index.describe());
   if (x.kind == Value::List)
     return x.items[*i];
-  const llvm::json::Value &json = (*x.json->getAsArray())[*i];
-  if (std::optional<int64_t> integer = json.getAsInteger())
-    return Value::of(Dim(*integer));
-  if (std::optional<double> real = json.getAsNumber())
-    return Value::of(*real);
-  if (std::optional<llvm::StringRef> text = json.getAsString())
-    return Value::of(text->str());
-  return error(expr.position, "expects a number or a string in the array");
+  return Value::of((*x.json->getAsArray())[*i], "");
 }
 
 /// One entry of x[...]: where it begins, how long it is and whether its

@@ -100,7 +100,8 @@ Checker::Flow Checker::executeScope(const Stmt &s, const std::string &name,
   frames.back().scopes.emplace_back();
   Flow flow = execute(s.body, result);
   frames.back().scopes.pop_back();
-  if (flow == Flow::Next)
+  // A loop without a scope of its own is a part of the one around it.
+  if (flow == Flow::Next && !name.empty())
     tapAssigned(scoped(""), firstAssigned);
   scope.pop_back();
   return flow;
@@ -116,10 +117,27 @@ void Checker::tapAssigned(const std::string &name, size_t firstAssigned) {
     Value *value = local(variable);
     if (!value || value->kind != Value::Tensor ||
         value->node->kind == NodeKind::Input ||
-        value->node->kind == NodeKind::Weight || value->node->isConstant())
+        value->node->kind == NodeKind::Weight || value->node->isConstant() ||
+        value->node->type.element != Element::F32)
       continue;
-    value->node->tap = names.size() == 1 ? name : name + "." + variable;
+    value->node->tap =
+        uniqueTap(names.size() == 1 ? name : name + "." + variable);
   }
+}
+
+/// The name, or where weights are shared and it is taken, the name with the
+/// number of times that its scope has been entered.
+std::string Checker::uniqueTap(const std::string &name) {
+  unsigned &times = taps[name];
+  if (++times == 1)
+    return name;
+  // The counted name may be that of another scope.
+  std::string unique;
+  do
+    unique = name + "." + std::to_string(times);
+  while (taps.count(unique) && ++times);
+  taps[unique] = 1;
+  return unique;
 }
 
 Checker::Flow Checker::executeFor(const Stmt &s, Value &result) {

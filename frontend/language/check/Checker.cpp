@@ -109,37 +109,14 @@ void Checker::checkGlobalRequirements() {
 // Config parameters and global constants
 //===----------------------------------------------------------------------===//
 
-static Value fromJson(const llvm::json::Value &json) {
-  if (std::optional<bool> flag = json.getAsBoolean())
-    return Value::of(*flag);
-  if (std::optional<int64_t> integer = json.getAsInteger()) {
-    // 1.0 is a float that getAsInteger accepts; both forms mean the number 1.
-    return Value::of(Dim(*integer));
-  }
-  if (std::optional<double> real = json.getAsNumber())
-    return Value::of(*real);
-  if (std::optional<llvm::StringRef> text = json.getAsString())
-    return Value::of(text->str());
-  if (json.getAsNull())
-    return Value::null();
-  Value value;
-  value.kind = Value::Json;
-  value.json = &json;
-  return value;
-}
-
 Value Checker::bindConfig(const ConfigParam &param) {
   const llvm::json::Object *object = options.config;
   if (object && !param.path.empty())
     object = object->getObject(param.path);
   const llvm::json::Value *json = object ? object->get(param.name) : nullptr;
   // null means "not given" wherever there is a default.
-  if (json && !(param.fallback && json->getAsNull())) {
-    Value value = fromJson(*json);
-    if (value.kind == Value::Int)
-      value.dim.label = param.name;
-    return value;
-  }
+  if (json && !(param.fallback && json->getAsNull()))
+    return Value::of(*json, param.name);
   if (param.fallback) {
     Value value = evaluate(*param.fallback);
     if (value.kind == Value::Int && value.dim.isConstant())

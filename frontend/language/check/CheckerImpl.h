@@ -43,6 +43,8 @@ struct Value {
   static Value of(Node *node); // null: Error
   static Value list(std::vector<Value> items);
   static Value null();
+  /// What config holds under a name.
+  static Value of(const llvm::json::Value &json, llvm::StringRef name);
   bool isError() const { return kind == Error; }
   bool isNumber() const { return kind == Int || kind == Float; }
   /// "the number 3", "a tensor f32[batch, 3]", ...
@@ -159,6 +161,7 @@ private:
   bool requireBound(const Stmt &s);
   bool scopeName(const Expr &expr, std::string &out);
   void tapAssigned(const std::string &scope, size_t firstAssigned);
+  std::string uniqueTap(const std::string &name);
   Value callBlock(const BlockDecl &block, const Expr &call);
 
   // Expressions (CheckExpressions.cpp).
@@ -215,6 +218,7 @@ private:
   std::map<std::string, Value> globals;
   std::set<std::string> evaluating;
   std::map<std::string, Node *> weights;
+  std::map<std::string, unsigned> taps; // how often each name was wanted
   ProgramScope *program = nullptr;
   unsigned depth = 0;
   unsigned steps = 0;

@@ -49,6 +49,27 @@ Value Value::null() {
   return value;
 }
 
+Value Value::of(const llvm::json::Value &json, llvm::StringRef name) {
+  if (std::optional<bool> flag = json.getAsBoolean())
+    return of(*flag);
+  // 1.0 is a float that getAsInteger accepts; both forms mean the number 1.
+  if (std::optional<int64_t> integer = json.getAsInteger()) {
+    Value value = of(Dim(*integer));
+    value.dim.label = name;
+    return value;
+  }
+  if (std::optional<double> real = json.getAsNumber())
+    return of(*real);
+  if (std::optional<llvm::StringRef> text = json.getAsString())
+    return of(text->str());
+  if (json.getAsNull())
+    return null();
+  Value value;
+  value.kind = Json;
+  value.json = &json;
+  return value;
+}
+
 static std::string formatReal(double real) {
   char text[32];
   snprintf(text, sizeof text, "%g", real);

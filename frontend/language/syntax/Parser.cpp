@@ -3,13 +3,9 @@
 
 #include "frontend/language/syntax/ParserImpl.h"
 
-#include <set>
-
 using namespace attn::lang;
 
 namespace {
-constexpr size_t maxSourceBytes = 1 << 20;
-constexpr unsigned maxImports = 32;
 constexpr size_t maxItems = 4096;
 } // namespace
 
@@ -351,51 +347,4 @@ bool Parser::parseType(TensorType &type) {
       return false;
   }
   return true;
-}
-
-//===----------------------------------------------------------------------===//
-// Files
-//===----------------------------------------------------------------------===//
-
-Description attn::lang::parse(const Source &source, const Importer &importer,
-                              Diagnostics &diagnostics) {
-  Description out;
-  std::vector<Source> pending{source};
-  std::set<std::string> seen{source.name};
-  std::optional<unsigned> root;
-  while (!pending.empty()) {
-    Source current = std::move(pending.back());
-    pending.pop_back();
-    if (current.text.size() > maxSourceBytes) {
-      diagnostics.error("'" + current.name + "' has more than " +
-                        llvm::Twine(maxSourceBytes) + " bytes");
-      continue;
-    }
-    unsigned size = current.text.size();
-    unsigned file = diagnostics.addSource(std::move(current));
-    root = root.value_or(file);
-    Parser parser(diagnostics, file, 0, size, 0);
-    std::vector<Import> imports;
-    size_t models = out.models.size();
-    parser.parseFile(out, imports);
-    // Imports bring blocks and constants; the models stay their own.
-    if (file != root)
-      out.models.resize(models);
-    for (const Import &import : imports) {
-      if (!seen.insert(import.name).second)
-        continue;
-      if (!importer || seen.size() > maxImports) {
-        diagnostics.error(import.position,
-                          importer ? "imports more than 32 descriptions"
-                                   : "imports are not available here");
-        continue;
-      }
-      llvm::Expected<Source> text = importer(import.name);
-      if (text)
-        pending.push_back(std::move(*text));
-      else
-        diagnostics.error(import.position, llvm::toString(text.takeError()));
-    }
-  }
-  return out;
 }

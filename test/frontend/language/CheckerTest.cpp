@@ -99,6 +99,36 @@ TEST(Checker, UnknownActivationListsThem) {
       HasSubstr("unknown activation \"mish\"; there are gelu, "));
 }
 
+static std::string sizeFrom(const std::string &expression,
+                            const std::string &config) {
+  Described d = describe("config { inner = null }\n"
+                         "model m(x: f32[4]) -> (y: f32[" +
+                             expression +
+                             "]) {\n"
+                             "  return full([" +
+                             expression + "], 0)\n}",
+                         config);
+  return d.errors.empty() ? d.ir : d.errors;
+}
+
+TEST(Checker, GetReadsObjectsOfConfig) {
+  const char *size = "get(inner, \"size\", 7)";
+  EXPECT_THAT(sizeFrom(size, R"({"inner": {"size": 5}})"),
+              HasSubstr("tensor<5xf32>"));
+  for (const char *config :
+       {"{}", R"({"inner": {}})", R"({"inner": {"size": null}})"})
+    EXPECT_THAT(sizeFrom(size, config), HasSubstr("tensor<7xf32>")) << config;
+  EXPECT_THAT(sizeFrom("get(inner, \"size\")", "{}"),
+              HasSubstr("config key 'size' is missing"));
+  EXPECT_THAT(sizeFrom(size, R"({"inner": [5]})"),
+              HasSubstr("expects a JSON object or null"));
+}
+
+TEST(Checker, NoTensorIsNull) {
+  EXPECT_THAT(body("return x == null ? y : x + x").ir, HasSubstr("arith.addf"));
+  EXPECT_THAT(body("let y = null\nreturn null != y ? y : x").errors, "");
+}
+
 TEST(Checker, RequirementOnConfig) {
   Described d =
       describe("config { kind = \"absolute\" }\n"
@@ -204,6 +234,43 @@ TEST(Checker, WeightUsedWithTwoShapes) {
                   .errors,
               HasSubstr("weight 'w.weight' is f32[5, 4] here, but f32[4, 4] "
                         "where it was used before"));
+}
+
+TEST(Checker, ScopesEnteredAgainHaveTapsOfTheirOwn) {
+  std::string ir = body("let y = x\n"
+                        "for i in 0..3 { within \"shared\" { y = linear(y, 4, "
+                        "\"up\") } }\n"
+                        "return y")
+                       .ir;
+  for (const char *tap : {"\"shared\"", "\"shared.2\"", "\"shared.3\""})
+    EXPECT_THAT(ir, HasSubstr(std::string("attn.tap = ") + tap));
+}
+
+TEST(Checker, OnlyScopesOfFloatsHaveTaps) {
+  EXPECT_THAT(body("let y = x\n"
+                   "within \"a\" { for i in 0..2 { y = y + y } }\n"
+                   "return y")
+                  .ir,
+              Not(HasSubstr("attn.tap = \"a.")));
+  EXPECT_THAT(body("let n = ids\n"
+                   "within \"a\" { n = n + n }\n"
+                   "return x")
+                  .ir,
+              Not(HasSubstr("attn.tap")));
+}
+
+TEST(Checker, WeightOfNoDimensions) {
+  EXPECT_THAT(body("return x * exp(weight(\"scale\", []))").ir,
+              HasSubstr("attn.weight \"scale\" : tensor<f32>"));
+}
+
+TEST(Checker, ScaleOfANormMayBeATensor) {
+  std::string ir =
+      body("return rms_norm(x, 1 + weight(\"w\", [4]), eps = 0.5)").ir;
+  EXPECT_THAT(ir, HasSubstr("attn.rms_norm"));
+  EXPECT_THAT(ir, HasSubstr("scale("));
+  EXPECT_THAT(body("return rms_norm(x, weight(\"w\", [3]))").errors,
+              HasSubstr("expects a scale f32[4], but got f32[3]"));
 }
 
 TEST(Checker, DynamicWeight) {
