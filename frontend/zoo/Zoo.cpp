@@ -39,11 +39,12 @@ std::vector<std::string> zoo::modelTypes() {
 
 llvm::Expected<lang::Source> zoo::importDescription(llvm::StringRef file) {
   std::vector<std::string> files;
-  for (const Entry &entry : descriptions()) {
-    if (entry.file == file)
-      return sourceOf(entry);
-    files.push_back(entry.file.str());
-  }
+  for (llvm::ArrayRef<Entry> table : {descriptions(), parts()})
+    for (const Entry &entry : table) {
+      if (entry.file == file)
+        return sourceOf(entry);
+      files.push_back(entry.file.str());
+    }
   return llvm::createStringError("no description '" + file +
                                  "' comes with attnc" +
                                  lang::suggestion(file, files));

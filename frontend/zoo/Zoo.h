@@ -18,8 +18,11 @@ struct Entry {
   llvm::StringLiteral text;
 };
 
-/// All descriptions, sorted by name.
+/// All descriptions of models, sorted by name.
 llvm::ArrayRef<Entry> descriptions();
+
+/// Blocks that several descriptions import, sorted by name.
+llvm::ArrayRef<Entry> parts();
 
 /// The description for a `model_type` of config.json, if there is one.
 std::optional<lang::Source> forModelType(llvm::StringRef modelType);

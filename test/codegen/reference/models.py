@@ -18,17 +18,29 @@ EXAMPLES = pathlib.Path(__file__).parents[3] / "examples" / "descriptions"
 
 # Case, description, model, optional inputs that the case leaves out.
 CASES = [
+    ("bart", "bart", "BartForConditionalGeneration", ["decoder_attention_mask"]),
     ("bert", "bert", "BertModel", []),
     ("bert-classifier", "bert", "BertForSequenceClassification", ["token_type_ids"]),
+    ("clip", "clip", "CLIPModel", []),
     ("deit", "deit", "DeiTForImageClassificationWithTeacher", []),
+    ("dinov2", "dinov2", "Dinov2Model", []),
     ("distilbert", "distilbert", "DistilBertModel", []),
+    ("gemma2", "gemma2", "Gemma2ForCausalLM", ["attention_mask"]),
+    ("gpt2", "gpt2", "GPT2LMHeadModel", ["attention_mask"]),
+    ("llama", "llama", "LlamaForCausalLM", ["attention_mask"]),
+    ("marian", "marian", "MarianMTModel", ["decoder_attention_mask"]),
     ("minilm-sentence", "bert", "BertForSentenceEmbedding", ["token_type_ids"]),
+    ("mistral", "mistral", "MistralForCausalLM", ["attention_mask"]),
+    ("qwen3", "qwen3", "Qwen3ForCausalLM", []),
     ("roberta", "roberta", "RobertaModel", ["token_type_ids"]),
+    ("swin", "swin", "SwinForImageClassification", []),
+    ("t5", "t5", "T5ForConditionalGeneration", ["decoder_attention_mask"]),
     ("timm-vit", EXAMPLES / "timm-vit.attn", "VisionTransformer", []),
     ("vit", "vit", "ViTForImageClassification", []),
     ("vit-model", "vit", "ViTModel", []),
     ("vit-pytorch-simple-vit", EXAMPLES / "vit-pytorch-simple-vit.attn", "SimpleViT", []),
     ("vit-pytorch-vit", EXAMPLES / "vit-pytorch-vit.attn", "ViT", []),
+    ("whisper", "whisper", "WhisperForConditionalGeneration", ["decoder_attention_mask"]),
 ]
 
 

@@ -33,8 +33,14 @@ struct Case {
 TEST(Zoo, EveryModelBuilds) {
   std::set<std::string> seen;
   for (const Case &c :
-       {Case{"vit", "vit"}, Case{"deit", "deit"}, Case{"bert", "bert"},
-        Case{"distilbert", "distilbert"}, Case{"roberta", "roberta"}}) {
+       {Case{"bart", "bart"}, Case{"bert", "bert"}, Case{"clip", "clip"},
+        Case{"deit", "deit"}, Case{"dinov2", "dinov2"},
+        Case{"distilbert", "distilbert"}, Case{"gemma2", "gemma2"},
+        Case{"gpt2", "gpt2"}, Case{"llama", "llama"}, Case{"marian", "marian"},
+        Case{"mistral", "mistral"}, Case{"qwen2", "qwen3"},
+        Case{"qwen3", "qwen3"}, Case{"roberta", "roberta"},
+        Case{"swin", "swin"}, Case{"t5", "t5"}, Case{"vit", "vit"},
+        Case{"whisper", "whisper"}}) {
     std::optional<Source> source = zoo::forModelType(c.description);
     ASSERT_TRUE(source) << c.description;
     seen.insert(source->name);
@@ -46,7 +52,8 @@ TEST(Zoo, EveryModelBuilds) {
       Described all = describe(*source, config(c.config), options);
       EXPECT_THAT(all.ir, HasSubstr("func.func @" + model.name)) << all.errors;
       options.absent = model.optionalInputs;
-      options.dims["batch"] = 3;
+      bool pairs = model.name == "CLIPModel";
+      options.dims[pairs ? "texts" : "batch"] = 3;
       Described fixed = describe(*source, config(c.config), options);
       EXPECT_THAT(fixed.ir, HasSubstr("tensor<3x")) << fixed.errors;
     }
@@ -57,10 +64,15 @@ TEST(Zoo, EveryModelBuilds) {
 
 TEST(Zoo, ModelTypes) {
   EXPECT_THAT(zoo::modelTypes(),
-              testing::ElementsAre("bert", "deit", "distilbert", "roberta",
-                                   "vit", "xlm-roberta"));
+              testing::ElementsAre("bart", "bert", "clip", "deit", "dinov2",
+                                   "distilbert", "gemma2", "gpt2", "llama",
+                                   "marian", "mistral", "qwen2", "qwen3",
+                                   "roberta", "swin", "t5", "vit", "whisper",
+                                   "xlm-roberta"));
   EXPECT_EQ(zoo::forModelType("xlm-roberta")->name, "roberta.attn");
   EXPECT_FALSE(zoo::forModelType("resnet"));
+  // What others import is no model.
+  EXPECT_FALSE(zoo::forModelType("rope"));
 }
 
 TEST(Zoo, ExamplesBuild) {
