@@ -40,15 +40,16 @@ static void dotTile(AttentionState &s, unsigned term, Value panel, Value column,
 }
 
 void attn::cpu::multiplyDots(AttentionState &s, const RowTiles &tiles,
-                             const Chunk &chunk, unsigned term) {
+                             const Chunk &chunk, const KeyRun &run,
+                             unsigned term) {
   TileBuilder &b = s.b;
   int width = b.target.attention.panels;
-  Value panels = b.ceilDiv(chunk.count, kPanelWidth);
-  Value first = b.div(chunk.first, kPanelWidth);
+  Value panels = b.ceilDiv(run.count, kPanelWidth);
+  Value first = b.div(b.add(chunk.first, run.column), kPanelWidth);
   auto column = [&](Value panel, int count) {
     tiles.emit(b, [&](Value row, int height) {
-      dotTile(s, term, b.add(first, panel), b.mul(panel, kPanelWidth), row,
-              height, count);
+      dotTile(s, term, b.add(first, panel),
+              b.add(run.column, b.mul(panel, kPanelWidth)), row, height, count);
     });
   };
   Value whole = b.mul(b.div(panels, width), width);

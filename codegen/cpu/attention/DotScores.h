@@ -4,15 +4,15 @@
 #ifndef ATTN_CODEGEN_CPU_ATTENTION_DOTSCORES_H
 #define ATTN_CODEGEN_CPU_ATTENTION_DOTSCORES_H
 
-#include "codegen/cpu/attention/State.h"
+#include "codegen/cpu/attention/KeyRuns.h"
 #include "codegen/cpu/tiles/RowTiles.h"
 
 namespace attn::cpu {
 
 /// terms[term][row, j] = sum q_row . k_j over the products of the term, for the
-/// keys of a chunk and up to 15 more.
+/// keys of a run and up to 15 more.
 void multiplyDots(AttentionState &s, const RowTiles &tiles, const Chunk &chunk,
-                  unsigned term);
+                  const KeyRun &run, unsigned term);
 
 } // namespace attn::cpu
 

@@ -4,9 +4,10 @@
 //
 // A task is one block of rows of one head, or of all heads where their mean
 // weights are a result. For each head it meets, a slot packs what depends on
-// keys alone as transposed panels; values stay in place. Keys come in chunks of
-// a fixed size from key 0 on: their terms, their weights, their values; what
-// rows carry from one chunk to the next is in scratch.
+// keys alone as transposed panels, and the values as panels. Keys come in
+// chunks of a fixed size from key 0 on: their terms, their weights, their
+// values; what rows carry from one chunk to the next is in scratch. Of a chunk
+// only the runs of keys that some row may keep are looked at.
 //
 // Where each weight is needed as it leaves the softmax, a first pass finds the
 // rows' sums. The second takes the scores of a single chunk from scratch, and
@@ -28,24 +29,18 @@ using namespace attn::cpu;
 /// What is done once for each key head that a slot meets.
 static void prepareHead(AttentionState &s, const HeadRows &head) {
   packKeys(s, head);
-  checkValues(s, head.batch, head.keyHead);
+  packValues(s, head.batch, head.keyHead);
 }
 
 /// What the regions start from: all terms of a chunk.
 static void fillTerms(AttentionState &s, const HeadRows &rows,
                       const RowTiles &tiles, const Chunk &chunk) {
-  for (auto [i, term] : llvm::enumerate(s.form.program.terms()))
-    if (term.products.empty())
-      sumPairs(s, rows, chunk, i);
-    else
-      multiplyDots(s, tiles, chunk, i);
-}
-
-static void forChunks(AttentionState &s,
-                      llvm::function_ref<void(const Chunk &)> body) {
-  TileBuilder &b = s.b;
-  b.forRange(b.idx(0), s.n, b.idx(kChunkKeys), [&](Value key) {
-    body({key, b.min(b.sub(s.n, key), b.idx(kChunkKeys))});
+  forRuns(s, chunk, [&](const KeyRun &run) {
+    for (auto [i, term] : llvm::enumerate(s.form.program.terms()))
+      if (term.products.empty())
+        sumPairs(s, rows, chunk, run, i);
+      else
+        multiplyDots(s, tiles, chunk, run, i);
   });
 }
 
@@ -53,7 +48,7 @@ static void forChunks(AttentionState &s,
 /// come last.
 static void emitRelative(AttentionState &s, const HeadRows &rows,
                          const RowTiles &tiles) {
-  forChunks(s, [&](const Chunk &chunk) {
+  forKeptChunks(s, rows, [&](const Chunk &chunk) {
     fillTerms(s, rows, tiles, chunk);
     softmaxChunk(s, rows, chunk);
     addValues(s, rows, tiles, chunk);
@@ -84,7 +79,7 @@ static void emitNormalized(AttentionState &s, const HeadRows &rows,
 /// Weights that depend on their own score only.
 static void emitPlain(AttentionState &s, const HeadRows &rows,
                       const RowTiles &tiles) {
-  forChunks(s, [&](const Chunk &chunk) {
+  forKeptChunks(s, rows, [&](const Chunk &chunk) {
     fillTerms(s, rows, tiles, chunk);
     plainWeights(s, rows, chunk);
     if (s.form.needsWeights())

@@ -287,13 +287,15 @@ static void repairRow(AttentionState &s, const HeadRows &rows,
 }
 
 void attn::cpu::sumPairs(AttentionState &s, const HeadRows &rows,
-                         const Chunk &chunk, unsigned index) {
+                         const Chunk &chunk, const KeyRun &run,
+                         unsigned index) {
   TileBuilder &b = s.b;
   bool isFactored = !s.form.program.terms()[index].factored.empty();
   auto form = isFactored ? PairTile::WithFactors : PairTile::Direct;
   RowTiles tiles(b, b.idx(0), rows.count, tileRows(b.target));
-  Value end = b.mul(b.ceilDiv(chunk.count, kPanelWidth), kPanelWidth);
-  b.forRange(b.idx(0), end, b.idx(kPanelWidth), [&](Value column) {
+  Value width = b.mul(b.ceilDiv(run.count, kPanelWidth), kPanelWidth);
+  Value end = b.add(run.column, width);
+  b.forRange(run.column, end, b.idx(kPanelWidth), [&](Value column) {
     tiles.emit(b, [&](Value row, int height) {
       PairTile tile(s, rows, chunk, index, form, row, height, column);
       for (auto [r, sum] : llvm::enumerate(tile.emit()))

@@ -30,11 +30,16 @@ static Value yieldOf(Region *region) {
   return region ? region->front().getTerminator()->getOperand(0) : Value();
 }
 
+/// What decides whether a key is kept; null where every one is.
+static Value keepOf(const AttentionState &s, const PairLanes &at) {
+  return at.isKept ? Value() : yieldOf(s.form.keep);
+}
+
 /// `value` in the lanes that are kept and exist, else `otherwise`.
 static Value masked(AttentionState &s, RegionValues &values,
                     const PairLanes &at, Value value, Value otherwise) {
   TileBuilder &b = s.b;
-  if (Value kept = yieldOf(s.form.keep))
+  if (Value kept = keepOf(s, at))
     value = arith::SelectOp::create(b, b.splat(values.scalar(kept)), value,
                                     otherwise);
   return at.mask ? arith::SelectOp::create(b, at.mask, value, otherwise)
@@ -62,7 +67,8 @@ static RegionValues evaluate(AttentionState &s, RegionPoint point,
 }
 
 bool attn::cpu::scoreIsInPlace(const AttentionState &s, const PairLanes &at) {
-  return s.form.isWholeScore && s.form.isSoftmax() && !s.form.keep && !at.mask;
+  return s.form.isWholeScore && s.form.isSoftmax() && !keepOf(s, at) &&
+         !at.mask;
 }
 
 Value attn::cpu::scoreOnLanes(AttentionState &s, const HeadRows &rows,
@@ -70,8 +76,8 @@ Value attn::cpu::scoreOnLanes(AttentionState &s, const HeadRows &rows,
   TileBuilder &b = s.b;
   bool whole = s.form.isWholeScore;
   Value yielded = whole ? Value() : yieldOf(s.form.score);
-  RegionValues values = evaluate(s, pairPoint(s, rows, chunk, at),
-                                 {yielded, yieldOf(s.form.keep)});
+  RegionValues values =
+      evaluate(s, pairPoint(s, rows, chunk, at), {yielded, keepOf(s, at)});
   Value score = whole ? b.load(s.scratch.terms.front(), {at.row, at.column})
                       : b.splat(values.scalar(yielded));
   if (!s.form.isSoftmax())
@@ -87,7 +93,6 @@ Value attn::cpu::weightOnLanes(AttentionState &s, const HeadRows &rows,
   RegionPoint point = pairPoint(s, rows, chunk, at);
   point.normalized = normalized;
   Value yielded = yieldOf(s.form.weight);
-  RegionValues values =
-      evaluate(s, std::move(point), {yielded, yieldOf(s.form.keep)});
+  RegionValues values = evaluate(s, std::move(point), {yielded, keepOf(s, at)});
   return masked(s, values, at, b.splat(values.scalar(yielded)), b.splat(0.0));
 }

@@ -7,9 +7,11 @@ using namespace mlir;
 using namespace attn;
 using namespace attn::cpu;
 
-/// Floats between rows of scores beyond a chunk, against cache aliasing.
-static constexpr int64_t kRowGap = 16;
+/// Floats between rows of scores beyond a chunk: short rows then share no lines
+/// of a cache that has a power of two of them.
+static constexpr int64_t kRowGap = 5 * kPanelWidth;
 static constexpr int64_t kFloat = sizeof(float);
+static constexpr int64_t kMostRuns = kChunkKeys / kBlockKeys, kRunWords = 3;
 
 static int64_t paddedTo16(int64_t n) {
   return (n + kPanelWidth - 1) / kPanelWidth * kPanelWidth;
@@ -34,6 +36,7 @@ ScratchLayout::ScratchLayout(TileBuilder &b, const AttentionForm &form,
   references = take(rows);
   factors = take(rows);
   finite = take(1);
+  runs = take(kMostRuns * kRunWords * sizeof(int64_t) / kFloat);
   vectors.resize(program.vectors().size());
   for (auto [at, vector] : llvm::zip(vectors, program.vectors()))
     if (vector.side != Side::Key)
@@ -49,12 +52,13 @@ ScratchLayout::ScratchLayout(TileBuilder &b, const AttentionForm &form,
     bytes = b.add(bytes, b.mul(count, floats * kFloat));
     return at;
   };
-  scoreWidth =
-      b.add(b.min(b.mul(panels, kPanelWidth), b.idx(kChunkKeys)), kRowGap);
+  // A constant, so that the addresses of all rows are one register and offsets.
+  scoreWidth = kChunkKeys + kRowGap;
+  auto takeScores = [&] { return takePanels(b.idx(rows), scoreWidth); };
   for (size_t i = 0; i < program.terms().size(); ++i)
-    terms.push_back(takePanels(scoreWidth, rows));
-  scores =
-      form.scoresReplaceTerm() ? terms.front() : takePanels(scoreWidth, rows);
+    terms.push_back(takeScores());
+  scores = form.scoresReplaceTerm() ? terms.front() : takeScores();
+  valuePanels = takePanels(keys, valueWidth);
   for (auto [at, vector] : llvm::zip(vectors, program.vectors()))
     if (vector.side == Side::Key)
       at = takePanels(panels, vector.width * kPanelWidth);
@@ -76,6 +80,8 @@ ScratchBuffers::ScratchBuffers(TileBuilder &b, const AttentionForm &form,
   references = fixed(b.idx(layout.references), {layout.rows});
   factors = fixed(b.idx(layout.factors), {layout.rows});
   finite = fixed(b.idx(layout.finite), {1});
+  runs = b.scratch(b.idx(layout.runs),
+                   MemRefType::get({kMostRuns, kRunWords}, b.getIndexType()));
   for (auto [at, vector] : llvm::zip(layout.vectors, program.vectors()))
     vectors.push_back(
         vector.side == Side::Key
@@ -90,10 +96,13 @@ ScratchBuffers::ScratchBuffers(TileBuilder &b, const AttentionForm &form,
                                       b.mul(layout.panels, kPanelWidth))
                           : fixed(at, {rowsOf(scalar.side, layout.rows)}));
   auto chunk = [&](Value at) {
-    return b.scratch(at, MemRefType::get({layout.rows, any}, f32),
-                     layout.scoreWidth);
+    return fixed(at, {layout.rows, layout.scoreWidth});
   };
   for (Value at : layout.terms)
     terms.push_back(chunk(at));
   scores = form.scoresReplaceTerm() ? terms.front() : chunk(layout.scores);
+  valuePanels = b.scratch(
+      layout.valuePanels,
+      MemRefType::get({layout.valueWidth / kPanelWidth, any, kPanelWidth}, f32),
+      b.dim(form.value, 2));
 }

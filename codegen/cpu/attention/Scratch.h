@@ -11,6 +11,8 @@ namespace attn::cpu {
 /// Keys whose scores a block of rows holds at a time. Chunks start at key 0, so
 /// that a row meets the same ones whatever travels beside it.
 inline constexpr int64_t kChunkKeys = 1024;
+/// Keys that are left out together where no row of a block keeps one.
+inline constexpr int64_t kBlockKeys = 64;
 
 /// Where things lie in a slot's scratch, in bytes.
 struct ScratchLayout {
@@ -18,11 +20,11 @@ struct ScratchLayout {
 
   int64_t rows;       ///< of a block
   int64_t valueWidth; ///< padded to whole vectors
-  int64_t output, sums, references, factors, finite;
-  Value panels;     ///< of keys
-  Value scoreWidth; ///< floats between rows of scores
+  int64_t scoreWidth; ///< floats between rows of scores
+  int64_t output, sums, references, factors, finite, runs;
+  Value panels; ///< of keys
   llvm::SmallVector<Value> vectors, scalars, terms;
-  Value scores, bytes;
+  Value scores, valuePanels, bytes;
 };
 
 /// The same as memory.
@@ -35,13 +37,15 @@ struct ScratchBuffers {
   Value references; ///< [rows], what scores of a row are relative to
   Value factors;    ///< [rows], 1 / the sum of a row's weights
   Value finite;     ///< [1], 0 where every value of the head is finite
+  Value runs;       ///< [chunk / block][3], see KeyRuns
   /// The program's sided vectors: [rows][padded D] or [1][padded D], and of
   /// keys [panels][D][16].
   llvm::SmallVector<Value> vectors;
   /// The program's sided scalars: [rows], [1], or of keys [panels * 16].
   llvm::SmallVector<Value> scalars;
   llvm::SmallVector<Value> terms; ///< [rows][scoreWidth], of a chunk
-  Value scores; ///< [rows][scoreWidth], of a chunk: scores, then weights
+  Value scores;      ///< [rows][scoreWidth], of a chunk: scores, then weights
+  Value valuePanels; ///< [E / 16][N][16], of a key head
 };
 
 } // namespace attn::cpu

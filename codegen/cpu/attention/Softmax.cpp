@@ -5,6 +5,7 @@
 
 #include "codegen/cpu/attention/Softmax.h"
 
+#include "codegen/cpu/attention/KeyRuns.h"
 #include "codegen/cpu/attention/ScoreRegions.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -66,11 +67,11 @@ static Value placeScore(AttentionState &s, const HeadRows &rows,
 static Value maximum(AttentionState &s, const HeadRows &rows,
                      const Chunk &chunk, Value row) {
   TileBuilder &b = s.b;
-  SmallVector<Value> most = b.forLanes(
-      chunk.count, {b.splat(-kInfinity)},
-      [&](Value column, Value mask, ValueRange so_far) -> SmallVector<Value> {
-        Value score = placeScore(s, rows, chunk, {row, column, mask});
-        return {larger(b, so_far.front(), score)};
+  SmallVector<Value> most = forRunLanes(
+      s, chunk, {b.splat(-kInfinity)},
+      [&](const RunLanes &lanes, ValueRange so_far) -> SmallVector<Value> {
+        PairLanes at{row, lanes.column, lanes.mask, lanes.isKept};
+        return {larger(b, so_far.front(), placeScore(s, rows, chunk, at))};
       });
   Value vector = most.front();
   for (int64_t half = kPanelWidth / 2; half >= 1; half /= 2) {
@@ -114,7 +115,12 @@ static void rescale(AttentionState &s, Value row, Value reference) {
   Value old = b.loadScalar(s.scratch.references, row);
   Value grows =
       arith::CmpFOp::create(b, arith::CmpFPredicate::ULT, old, reference);
-  b.ifThen(grows, [&] {
+  memref::StoreOp::create(b, arith::SelectOp::create(b, grows, reference, old),
+                          s.scratch.references, row);
+  // Until a key was kept, sums and outputs are 0.
+  Value started = arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, old,
+                                        b.f32(-kInfinity));
+  b.ifThen(arith::AndIOp::create(b, grows, started), [&] {
     Value change = arith::SubFOp::create(b, old, reference);
     Value factor = b.splat(math::Exp2Op::create(b, change));
     auto scale = [&](Value buffer, Value column) {
@@ -124,7 +130,6 @@ static void rescale(AttentionState &s, Value row, Value reference) {
     scale(s.scratch.sums, b.idx(0));
     b.forRange(b.idx(0), b.idx(s.layout.valueWidth), b.idx(kPanelWidth),
                [&](Value column) { scale(s.scratch.outputs, column); });
-    memref::StoreOp::create(b, reference, s.scratch.references, row);
   });
 }
 
@@ -132,18 +137,21 @@ static void rescale(AttentionState &s, Value row, Value reference) {
 static void exponentials(AttentionState &s, const Chunk &chunk, Value row,
                          Value reference) {
   TileBuilder &b = s.b;
-  Value end = b.mul(b.ceilDiv(chunk.count, kPanelWidth), kPanelWidth);
   Value origin = b.splat(reference);
+  auto lanes = [&](Value column, ValueRange so_far) -> SmallVector<Value> {
+    Value score = b.load(s.scratch.scores, {row, column});
+    Value weight = exp2OfNegative(b, arith::SubFOp::create(b, score, origin));
+    b.store(weight, s.scratch.scores, {row, column});
+    return {arith::AddFOp::create(b, so_far.front(), weight)};
+  };
   SmallVector<Value> sum =
-      b.forRange(b.idx(0), end, b.idx(kPanelWidth),
-                 {b.load(s.scratch.sums, {row, b.idx(0)})},
-                 [&](Value column, ValueRange so_far) -> SmallVector<Value> {
-                   Value score = b.load(s.scratch.scores, {row, column});
-                   Value weight = exp2OfNegative(
-                       b, arith::SubFOp::create(b, score, origin));
-                   b.store(weight, s.scratch.scores, {row, column});
-                   return {arith::AddFOp::create(b, so_far.front(), weight)};
-                 });
+      forRuns(s, chunk, {b.load(s.scratch.sums, {row, b.idx(0)})},
+              [&](const KeyRun &run, ValueRange so_far) {
+                Value width =
+                    b.mul(b.ceilDiv(run.count, kPanelWidth), kPanelWidth);
+                return b.forRange(run.column, b.add(run.column, width),
+                                  b.idx(kPanelWidth), so_far, lanes);
+              });
   b.store(sum.front(), s.scratch.sums, {row, b.idx(0)});
 }
 

@@ -31,6 +31,7 @@ struct HeadRows {
 /// Keys [first, first + count), a multiple of kChunkKeys and at most that many.
 struct Chunk {
   Value first, count;
+  Value runs; ///< how many the table holds; null for one of all keys
 };
 
 } // namespace attn::cpu

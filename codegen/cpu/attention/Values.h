@@ -9,9 +9,10 @@
 
 namespace attn::cpu {
 
-/// Notes whether all values of a key head are finite: only then a weight of 0
-/// silences a masked key by itself. Nothing to do where nothing is masked.
-void checkValues(AttentionState &s, Value batch, Value keyHead);
+/// Packs the values of a key head as panels [N][16] and, where keys may be
+/// masked, notes whether all are finite: only then a weight of 0 silences a
+/// masked key by itself.
+void packValues(AttentionState &s, Value batch, Value keyHead);
 
 /// outputs[row, :] += weights[row, j] v[j, :] over the keys of a chunk,
 /// ascending.

@@ -13,9 +13,11 @@ void attn::cpu::plainWeights(AttentionState &s, const HeadRows &rows,
                              const Chunk &chunk) {
   TileBuilder &b = s.b;
   b.forRange(rows.count, [&](Value row) {
-    b.forLanes(chunk.count, [&](Value column, Value mask) {
-      b.store(scoreOnLanes(s, rows, chunk, {row, column, mask}),
-              s.scratch.scores, {row, column});
+    forRunLanes(s, chunk, {}, [&](const RunLanes &lanes, ValueRange) {
+      PairLanes at{row, lanes.column, lanes.mask, lanes.isKept};
+      b.store(scoreOnLanes(s, rows, chunk, at), s.scratch.scores,
+              {row, lanes.column});
+      return SmallVector<Value>();
     });
   });
 }

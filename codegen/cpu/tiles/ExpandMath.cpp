@@ -5,6 +5,7 @@
 
 #include "dialect/AttnOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
@@ -210,6 +211,7 @@ LogicalResult attn::cpu::expandMath(Operation *root, const TargetSpec &target) {
     return name != math::ExpOp::getOperationName() &&
            name != math::CbrtOp::getOperationName();
   });
+  arith::populateCeilFloorDivExpandOpsPatterns(patterns);
   if (failed(applyPatternsGreedily(root, std::move(patterns))))
     return failure();
 

@@ -43,7 +43,7 @@ func.func private @linear(%x: tensor<?x64xf32>, %w: tensor<48x64xf32> {attn.layo
 // CHECK-LABEL: func.func @attention(
 // CHECK: %[[Q:.*]] = attn_cpu.operand %{{.*}}[3] : memref<?x?x2x8xf32>
 // CHECK: memref.transpose %[[Q]] (d0, d1, d2, d3) -> (d0, d2, d1, d3)
-// CHECK: attn_cpu.scratch %{{.*}} of %{{.*}} at %{{.*}} : memref<24x?xf32>
+// CHECK: attn_cpu.scratch %{{.*}} of %{{.*}} at %{{.*}} : memref<24x1104xf32>
 // CHECK-NOT: linalg.transpose
 // The keep region is on 16 keys.
 // CHECK: arith.cmpi sle, %{{.*}}, %{{.*}} : vector<16xindex>

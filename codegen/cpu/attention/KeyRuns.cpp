@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Blocks of keys are judged by the intervals of keep; those that hold nothing
+// are left out, and neighbours of one kind make a run.
+//
+// Leaving a block out changes no bit: its weights would be 0, and its keys are
+// below every reference.
+
+#include "codegen/cpu/attention/KeyRuns.h"
+
+#include "codegen/cpu/attention/KeepIntervals.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+/// What a block holds, and the columns of the table of runs.
+enum BlockKind : int64_t { kEmpty, kMixed, kFull };
+enum RunColumn : int64_t { kFirst, kEnd, kKind };
+
+/// The verdict of keep on the keys [first, first + count).
+static Verdict judge(AttentionState &s, const HeadRows &rows, Value first,
+                     Value count, bool searchCaptures) {
+  TileBuilder &b = s.b;
+  auto lastOf = [&](Value from, Value number) {
+    return b.sub(b.add(from, number), b.idx(1));
+  };
+  KeepTile tile{rows.batch,
+                rows.head,
+                rows.first,
+                lastOf(rows.first, rows.count),
+                first,
+                lastOf(first, count),
+                s.m,
+                s.n,
+                s.form.captures};
+  return keepVerdict(b, *s.form.keep, tile, searchCaptures);
+}
+
+/// Fills the table of runs; returns their number.
+static Value findRuns(AttentionState &s, const HeadRows &rows,
+                      const Chunk &chunk) {
+  TileBuilder &b = s.b;
+  auto kindOf = [&](Verdict verdict) {
+    Value kept = b.createOrFold<arith::SelectOp>(verdict.all, b.idx(kFull),
+                                                 b.idx(kMixed));
+    return b.createOrFold<arith::SelectOp>(verdict.none, b.idx(kEmpty), kept);
+  };
+  auto block = [&](Value column, ValueRange before) -> SmallVector<Value> {
+    Value number = before[0], kindBefore = before[1];
+    Value count = b.min(b.sub(chunk.count, column), b.idx(kBlockKeys));
+    Value kind =
+        kindOf(judge(s, rows, b.add(chunk.first, column), count, true));
+    Value holds = b.less(b.idx(kEmpty), kind);
+    Value differs =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ne, kind, kindBefore);
+    Value starts = arith::AndIOp::create(b, holds, differs);
+    number = b.add(number,
+                   arith::IndexCastUIOp::create(b, b.getIndexType(), starts));
+    auto note = [&](RunColumn what, Value value) {
+      Value run = b.sub(number, b.idx(1));
+      memref::StoreOp::create(b, value, s.scratch.runs,
+                              ValueRange{run, b.idx(what)});
+    };
+    b.ifThen(starts, [&] {
+      note(kFirst, column);
+      note(kKind, kind);
+    });
+    b.ifThen(holds, [&] { note(kEnd, b.add(column, count)); });
+    return {number, kind};
+  };
+  return b.forRange(b.idx(0), chunk.count, b.idx(kBlockKeys),
+                    {b.idx(0), b.idx(kEmpty)}, block)[0];
+}
+
+void attn::cpu::forChunks(AttentionState &s,
+                          llvm::function_ref<void(const Chunk &)> body) {
+  TileBuilder &b = s.b;
+  b.forRange(b.idx(0), s.n, b.idx(kChunkKeys), [&](Value key) {
+    body({key, b.min(b.sub(s.n, key), b.idx(kChunkKeys)), {}});
+  });
+}
+
+void attn::cpu::forKeptChunks(AttentionState &s, const HeadRows &rows,
+                              llvm::function_ref<void(const Chunk &)> body) {
+  if (!s.form.keep || s.form.needsWeights())
+    return forChunks(s, body);
+  TileBuilder &b = s.b;
+  forChunks(s, [&](Chunk chunk) {
+    // A far chunk is dismissed at once, without a search of its captures.
+    Verdict verdict = judge(s, rows, chunk.first, chunk.count, false);
+    Value some = arith::XOrIOp::create(
+        b, verdict.none, arith::ConstantOp::create(b, b.getBoolAttr(true)));
+    b.ifThen(some, [&] {
+      chunk.runs = findRuns(s, rows, chunk);
+      b.ifThen(b.less(b.idx(0), chunk.runs), [&] { body(chunk); });
+    });
+  });
+}
+
+SmallVector<Value> attn::cpu::forRuns(
+    AttentionState &s, const Chunk &chunk, ValueRange inits,
+    llvm::function_ref<SmallVector<Value>(const KeyRun &, ValueRange)> body) {
+  TileBuilder &b = s.b;
+  if (!chunk.runs)
+    return body({b.idx(0), chunk.count, {}}, inits);
+  return b.forRange(b.idx(0), chunk.runs, b.idx(1), inits,
+                    [&](Value run, ValueRange carried) {
+                      auto noted = [&](RunColumn what) {
+                        return b.loadScalar(s.scratch.runs, {run, b.idx(what)});
+                      };
+                      Value column = noted(kFirst);
+                      Value count = b.sub(noted(kEnd), column);
+                      Value mixed = b.equal(noted(kKind), b.idx(kMixed));
+                      return body({column, count, mixed}, carried);
+                    });
+}
+
+void attn::cpu::forRuns(AttentionState &s, const Chunk &chunk,
+                        llvm::function_ref<void(const KeyRun &)> body) {
+  forRuns(s, chunk, {}, [&](const KeyRun &run, ValueRange) {
+    body(run);
+    return SmallVector<Value>();
+  });
+}
+
+SmallVector<Value> attn::cpu::forRunLanes(
+    AttentionState &s, const Chunk &chunk, ValueRange inits,
+    llvm::function_ref<SmallVector<Value>(const RunLanes &, ValueRange)> body) {
+  TileBuilder &b = s.b;
+  auto pass = [&](const KeyRun &run, Value count, bool isKept,
+                  ValueRange carried) {
+    return b.forLanes(
+        count, carried, [&](Value offset, Value mask, ValueRange values) {
+          return body({b.add(run.column, offset), mask, isKept}, values);
+        });
+  };
+  return forRuns(s, chunk, inits, [&](const KeyRun &run, ValueRange carried) {
+    if (!run.asksKeep)
+      return pass(run, run.count, !s.form.keep, carried);
+    // One of the two loops is empty.
+    auto where = [&](Value yes, Value no) -> Value {
+      return arith::SelectOp::create(b, run.asksKeep, yes, no);
+    };
+    SmallVector<Value> kept =
+        pass(run, where(b.idx(0), run.count), true, carried);
+    return pass(run, where(run.count, b.idx(0)), false, kept);
+  });
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Which keys a block of rows has to look at, and which of them to ask keep for.
+
+#ifndef ATTN_CODEGEN_CPU_ATTENTION_KEYRUNS_H
+#define ATTN_CODEGEN_CPU_ATTENTION_KEYRUNS_H
+
+#include "codegen/cpu/attention/State.h"
+
+namespace attn::cpu {
+
+/// Neighbouring keys of a chunk that are treated alike.
+struct KeyRun {
+  Value column; ///< of the chunk, a multiple of kBlockKeys
+  Value count;
+  Value asksKeep; ///< i1: else every key is kept; null where that is not known
+};
+
+/// body(chunk) for every chunk, ascending; each is one run.
+void forChunks(AttentionState &s, llvm::function_ref<void(const Chunk &)> body);
+
+/// body(chunk) for each chunk of which `rows` may keep a key, with its runs:
+/// every chunk whole where each weight is needed.
+void forKeptChunks(AttentionState &s, const HeadRows &rows,
+                   llvm::function_ref<void(const Chunk &)> body);
+
+/// body(run, carried) for each run of a chunk, ascending. No row keeps a key
+/// between the runs.
+llvm::SmallVector<Value>
+forRuns(AttentionState &s, const Chunk &chunk, ValueRange inits,
+        llvm::function_ref<llvm::SmallVector<Value>(const KeyRun &, ValueRange)>
+            body);
+void forRuns(AttentionState &s, const Chunk &chunk,
+             llvm::function_ref<void(const KeyRun &)> body);
+
+/// 16 keys of a run.
+struct RunLanes {
+  Value column; ///< of the chunk, of lane 0
+  Value mask;   ///< keys that exist; null for all
+  bool isKept;  ///< every key is kept
+};
+
+/// body(lanes, carried) for the keys of all runs of a chunk, once in code for
+/// keys that are kept and once for those to ask for.
+llvm::SmallVector<Value> forRunLanes(
+    AttentionState &s, const Chunk &chunk, ValueRange inits,
+    llvm::function_ref<llvm::SmallVector<Value>(const RunLanes &, ValueRange)>
+        body);
+
+} // namespace attn::cpu
+
+#endif // ATTN_CODEGEN_CPU_ATTENTION_KEYRUNS_H
