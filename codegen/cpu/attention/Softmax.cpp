@@ -6,6 +6,7 @@
 #include "codegen/cpu/attention/Softmax.h"
 
 #include "codegen/cpu/attention/KeyRuns.h"
+#include "codegen/cpu/attention/Prefetch.h"
 #include "codegen/cpu/attention/ScoreRegions.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -168,6 +169,7 @@ static Value finiteReference(AttentionState &s, Value row) {
 void attn::cpu::softmaxChunk(AttentionState &s, const HeadRows &rows,
                              const Chunk &chunk) {
   s.b.forRange(rows.count, [&](Value row) {
+    prefetchNext(s, rows, row);
     Value most = math::CeilOp::create(s.b, maximum(s, rows, chunk, row));
     rescale(s, row, most);
     exponentials(s, chunk, row, finiteReference(s, row));
