@@ -51,7 +51,7 @@ struct ExposeTaps : attn::impl::ExposeTapsBase<ExposeTaps> {
         cast<func::ReturnOp>(func.getBody().front().getTerminator());
     for (Operation &op : func.getBody().front()) {
       auto tap = op.getAttrOfType<StringAttr>(kTapAttr);
-      if (!tap || op.getNumResults() != 1 ||
+      if (!tap || op.getNumResults() == 0 ||
           !isa<RankedTensorType>(op.getResult(0).getType()))
         continue;
       ArrayAttr names = dimNames(op.getResult(0), *shapes);

@@ -118,8 +118,8 @@ def ExposeTaps : Pass<"attn-expose-taps", "::mlir::func::FuncOp"> {
   let description = [{
     `return y => return y, taps...`
 
-    Every value tapped with `attn.tap` becomes one more result of the model,
-    under the name of its tap. Taps with a dimension that is not one of the
+    Every value tapped with `attn.tap`, the first result of its operation,
+    becomes one more result of the model, under the name of its tap. Taps with a dimension that is not one of the
     model's named dimensions are left alone.
   }];
 }

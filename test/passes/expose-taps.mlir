@@ -26,6 +26,22 @@ func.func @unnamed_size(%x: tensor<?x4xf32> {attn.dims = ["n", ""]}) -> tensor<?
 
 // -----
 
+// CHECK-LABEL: func @first_result
+// CHECK-SAME: tensor<1x2x3x4xf32> {attn.dims = ["", "", "", ""], attn.name = "attention"}
+// CHECK: %[[O:.*]], %{{.*}} = attn.attention
+// CHECK: return %{{.*}}, %[[O]]
+func.func @first_result(%q: tensor<1x2x3x4xf32>) -> tensor<1x2x3x3xf32> {
+  %o, %w = attn.attention queries(%q : tensor<1x2x3x4xf32>) keys(%q : tensor<1x2x3x4xf32>) value(%q : tensor<1x2x3x4xf32>)
+      {attn.tap = "attention"} score {
+  ^bb0(%qi: tensor<4xf32>, %kj: tensor<4xf32>, %b: index, %h: index, %i: index, %j: index, %m: index, %n: index):
+    %dot = attn.dot %qi, %kj : tensor<4xf32>
+    attn.yield %dot : f32
+  } -> tensor<1x2x3x4xf32> weights tensor<1x2x3x3xf32>
+  return %w : tensor<1x2x3x3xf32>
+}
+
+// -----
+
 // A kernel has no interface to the outside.
 // CHECK-LABEL: func private @kernel
 // CHECK-SAME: -> tensor<4xf32> attributes

@@ -120,8 +120,8 @@ void Checker::tapAssigned(const std::string &name, size_t firstAssigned) {
         value->node->kind == NodeKind::Weight || value->node->isConstant() ||
         value->node->type.element != Element::F32)
       continue;
-    value->node->tap =
-        uniqueTap(names.size() == 1 ? name : name + "." + variable);
+    value->node->taps.push_back(
+        uniqueTap(names.size() == 1 ? name : name + "." + variable));
   }
 }
 

@@ -127,7 +127,8 @@ struct Node {
   Element operandElement = Element::F32;
   std::vector<int64_t> integers;
   std::unique_ptr<AttentionInfo> attention;
-  std::string tap;
+  /// Scopes that assigned this value last.
+  std::vector<std::string> taps;
 
   bool isConstant() const { return kind == NodeKind::Constant; }
   bool isScalarConstant() const { return isConstant() && !type.rank(); }

@@ -60,8 +60,9 @@ OwningOpRef<ModuleOp> GraphBuilder::run() {
     Value value = emit(*node);
     if (value)
       values[node] = value;
-    if (value && !node->tap.empty() && value.getDefiningOp())
-      value.getDefiningOp()->setAttr(kTapAttr, b.getStringAttr(node->tap));
+    if (value)
+      for (const std::string &name : node->taps)
+        tap(value, name);
   }
   finishFunction();
 
@@ -74,6 +75,19 @@ OwningOpRef<ModuleOp> GraphBuilder::run() {
     return module;
   diagnostics.error("internal error: the built IR does not verify: " + text);
   return nullptr;
+}
+
+/// Marks what a scope assigned. A value that has no operation to mark, as an
+/// input that is reshaped to its own shape, or one that is marked already gets
+/// an operation for it that does nothing. Outputs have names of their own.
+void GraphBuilder::tap(Value value, const std::string &name) {
+  Operation *op = value.getDefiningOp();
+  if (!op || op->hasAttr(kTapAttr) || value != op->getResult(0))
+    op = tensor::CastOp::create(b, loc, value.getType(), value);
+  bool isOutput = llvm::any_of(graph.outputs, [&](const GraphOutput &output) {
+    return output.name == name;
+  });
+  op->setAttr(kTapAttr, b.getStringAttr(isOutput ? name + " (scope)" : name));
 }
 
 /// Nodes that the outputs need, operands first; inputs always belong.

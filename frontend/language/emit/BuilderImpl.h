@@ -50,6 +50,7 @@ private:
   mlir::Value symbol(const std::string &name);
   mlir::Value empty(const ValueType &type);
 
+  void tap(mlir::Value value, const std::string &name);
   mlir::Value emit(const Node &node);
   mlir::Value emitMap(const Node &node);
   mlir::Value emitIota(const Node &node);

@@ -59,6 +59,25 @@ TEST(Checker, ConfigBindsParameters) {
   EXPECT_THAT(ir, Not(HasSubstr("layer.2")));
 }
 
+TEST(Checker, EveryScopeIsTapped) {
+  // The outer scope ends with the value of the last inner one, one scope runs
+  // twice, and one has the name of an output.
+  std::string ir =
+      describe("model m(x: f32[batch, 6]) -> (y: f32[batch, 6]) {\n"
+               "  let z = x\n"
+               "  within \"outer\" {\n"
+               "    for i in 0..2 within \"layer.{i}\" { z = gelu(z) }\n"
+               "  }\n"
+               "  for i in 0..2 within \"shared\" { z = z * 0.5 }\n"
+               "  within \"y\" { z = gelu(z) }\n"
+               "  return z\n"
+               "}\n")
+          .ir;
+  for (const char *name : {"outer.layer.0", "outer.layer.1", "outer", "shared",
+                           "shared.2", "y (scope)"})
+    EXPECT_THAT(ir, HasSubstr("attn.tap = \"" + std::string(name) + "\""));
+}
+
 TEST(Checker, MissingConfigKeyNamesTheNearest) {
   EXPECT_EQ(describe(configured, R"({"hiden_size": 8})").errors,
             "test.attn:1:10: error: config key 'hidden_size' is missing, did "

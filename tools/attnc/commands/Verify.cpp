@@ -14,6 +14,7 @@
 
 #include <cmath>
 #include <map>
+#include <set>
 
 using namespace llvm;
 using namespace attn;
@@ -59,7 +60,12 @@ Comparison compare(StringRef name, bool isLayer, const weights::Tensor &actual,
   Comparison result{name.str(), isLayer};
   std::vector<double> values(actual.elements());
   weights::readAsF64(actual, 0, values);
-  ArrayRef<double> wanted = expected.floats();
+  // Positions and other whole numbers are compared as numbers.
+  std::vector<double> wanted(expected.size());
+  if (expected.isFloat())
+    copy(expected.floats(), wanted.begin());
+  else
+    copy(expected.integers(), wanted.begin());
   double mean = 0;
   for (double value : wanted)
     mean += std::abs(value) / wanted.size();
@@ -139,6 +145,20 @@ void print(ArrayRef<Comparison> comparisons, bool json, raw_ostream &os) {
                  c.worstRatio <= 1 ? "" : "  DIFFERS");
 }
 
+/// Says which scopes of the reference the compiled model does not give.
+void noteMissing(ArrayRef<weights::NamedTensor> actual,
+                 const std::map<std::string, reference::Array> &expected) {
+  std::set<std::string> known;
+  for (const weights::NamedTensor &named : actual)
+    known.insert(named.name);
+  for (const auto &[name, value] : expected)
+    // A tap is the first result of its operation; others have a number.
+    if (!known.count(name) && !StringRef(name).contains('#'))
+      errs() << "attnc: '" << name
+             << "' is not compared: a size of it is none of the model's "
+                "dimensions\n";
+}
+
 /// Compares every output, layers first: in the order of the model, outputs are
 /// what was there before taps were added.
 Expected<std::vector<Comparison>>
@@ -194,6 +214,7 @@ Expected<std::vector<Comparison>> verify(const CommandLine &line,
   auto expected = evaluateReference(*model, inputs->tensors);
   if (!expected)
     return expected.takeError();
+  noteMissing(*actual, *expected);
   return compareAll(*actual, *expected, model->function().getNumResults());
 }
 
