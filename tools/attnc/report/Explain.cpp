@@ -8,6 +8,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Remarks.h"
 #include "passes/Cost.h"
+#include "tools/attnc/report/AttentionReport.h"
 #include "tools/attnc/report/Structure.h"
 #include "tools/attnc/report/Table.h"
 #include "tools/attnc/report/UsualSize.h"
@@ -148,9 +149,20 @@ private:
                times > 1 ? "x" + std::to_string(times) : "",
                tileOf(launch.getKernel(), target), withPrefix(flops, ""),
                withPrefix(bytes, "B"), milliseconds(seconds)});
+    addAttention(launch);
     for (const std::string &place : placesOf(launch.getLoc()))
       addPlace(place);
     return Error::success();
+  }
+
+  /// The form of the attention that a kernel is.
+  void addAttention(LaunchOp launch) {
+    auto kernel =
+        mlir::SymbolTable::lookupNearestSymbolFrom<mlir::func::FuncOp>(
+            launch, launch.getKernelAttr());
+    for (auto attention : kernel.getBody().getOps<AttentionOp>())
+      for (const std::string &line : describeAttention(attention))
+        table.note(line);
   }
 
   /// The operations at a place, each with what passes said of it.
