@@ -141,7 +141,7 @@ public:
       leaf(llvm::formatv("arith.constant {0} : i64", constant));
   }
   std::string write() {
-    std::string last = condition(2);
+    std::string last = condition(1 + below(2));
     return text + "%true = arith.constant true\n%keep = arith.andi " + last +
            ", %true : i1";
   }
@@ -155,8 +155,8 @@ private:
   }
   void leaf(const std::string &op) { leaves.push_back(line(op)); }
   std::string integer(int depth) {
-    if (depth == 0 || below(3) == 0)
-      return leaves[below(leaves.size())];
+    if (depth == 0 || below(3) == 0) // i and j as often as all others
+      return leaves[below(below(2) ? 2 : leaves.size())];
     std::string x = integer(depth - 1), y = integer(depth - 1);
     const char *ops[] = {"addi", "subi", "minsi", "maxsi", "muli"};
     if (below(5) == 0)
@@ -168,7 +168,7 @@ private:
   std::string condition(int depth) {
     if (depth == 0) {
       const char *predicates[] = {"slt", "sle", "sgt", "sge", "eq", "ne"};
-      std::string x = integer(2), y = integer(1);
+      std::string x = integer(1), y = integer(1);
       return line(std::string("arith.cmpi ") + predicates[below(6)] + ", " + x +
                   ", " + y + " : i64");
     }
@@ -276,17 +276,15 @@ TEST_P(Keep, WhatIsProvedChangesNoBit) {
   }
 }
 
-// A run of expressions that nobody chose.
+// Expressions that nobody chose.
 TEST_P(Keep, RandomExpressionsAgreeWithTheReference) {
-  for (int round = 0; round < 6; ++round) {
+  for (int round = 0; round < 10; ++round) {
     std::string keep = KeepWriter(random).write();
     SCOPED_TRACE(keep);
-    Problem p = problem(50, 180);
+    Problem p = problem(50, 300);
     CompiledKernel kernel = compile(keepText(keep));
     std::vector<float> found = run(kernel, p, 2);
     compare(found, evaluate(keepText(keep), p));
-    CompiledKernel asked = compile(keepText(unproved(keep)));
-    EXPECT_EQ(found, run(asked, p, 1));
   }
 }
 
