@@ -61,12 +61,14 @@ private:
   Value read(Value value, int r, Elements &elements);
   Value operand(int r, unsigned number, Elements &elements);
   SmallVector<Value> generalSums();
-  SmallVector<Value> weightedTanhSums();
   struct Fraction {
     Value numerator, denominator;
   };
-  Fraction tanhFraction(int r, Value position);
-  Fraction tanhFractions(int r, int count, Value position);
+  Fraction fraction(int r, Value position);
+  Fraction fractions(int r, int count, Value position);
+  SmallVector<Value> fractionSums();
+  Value weightSum(int r);
+  SmallVector<Value> logisticSums();
 
   AttentionState &s;
   TileBuilder &b;
@@ -177,38 +179,38 @@ SmallVector<Value> PairTile::generalSums() {
                     });
 }
 
-/// w / (1 + e^2x) at one position. Denominators stay below e^21, where tanh is
-/// 1 already, so that the product of four is finite.
-PairTile::Fraction PairTile::tanhFraction(int r, Value position) {
+/// w / (1 + e^x) at one position. Denominators stay below e^21, so that the
+/// product of four is finite.
+PairTile::Fraction PairTile::fraction(int r, Value position) {
   const Factored &factored = term.factored.front();
   Elements elements(position);
-  Value denominator =
-      b.fma(load(factored.rowVector, r, elements),
-            load(factored.keyVector, r, elements), b.splat(1.0));
-  Value most = b.splat(1.3e9);
+  Value one = b.splat(1.0), most = b.splat(1.3e9);
+  Value denominator = b.fma(load(factored.rowVector, r, elements),
+                            load(factored.keyVector, r, elements), one);
   Value isMore =
       arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, most, denominator);
-  return {load(term.weightedTanh->weight, r, elements),
-          arith::SelectOp::create(b, isMore, most, denominator)};
+  denominator = arith::SelectOp::create(b, isMore, most, denominator);
+  std::optional<unsigned> weight = term.logistic->weight;
+  return {weight ? load(*weight, r, elements) : one, denominator};
 }
 
 /// The sum of `count` fractions, a power of two, over one denominator.
-PairTile::Fraction PairTile::tanhFractions(int r, int count, Value position) {
+PairTile::Fraction PairTile::fractions(int r, int count, Value position) {
   if (count == 1)
-    return tanhFraction(r, position);
-  Fraction x = tanhFractions(r, count / 2, position);
-  Fraction y = tanhFractions(r, count / 2, b.add(position, count / 2));
+    return fraction(r, position);
+  Fraction x = fractions(r, count / 2, position);
+  Fraction y = fractions(r, count / 2, b.add(position, count / 2));
   Value left = arith::MulFOp::create(b, x.numerator, y.denominator);
   return {b.fma(y.numerator, x.denominator, left),
           arith::MulFOp::create(b, x.denominator, y.denominator)};
 }
 
-/// sum w - 2 sum w / (1 + e^2x), four terms to a division.
-SmallVector<Value> PairTile::weightedTanhSums() {
+/// sum w / (1 + e^x), four terms to a division.
+SmallVector<Value> PairTile::fractionSums() {
   auto add = [&](Value position, int count, ValueRange sums) {
     SmallVector<Value> next;
     for (int r = 0; r < height; ++r) {
-      auto [numerator, denominator] = tanhFractions(r, count, position);
+      auto [numerator, denominator] = fractions(r, count, position);
       Value part = arith::DivFOp::create(b, numerator, denominator);
       next.push_back(arith::AddFOp::create(b, sums[r], part));
     }
@@ -223,19 +225,30 @@ SmallVector<Value> PairTile::weightedTanhSums() {
     sums = add(b.idx(whole), 2, sums);
   if (width % 2)
     sums = add(b.idx(width - 1), 1, sums);
-  unsigned index = term.weightedTanh->weightSum;
-  bool perRow = s.form.program.scalars()[index].side == Side::Row;
-  for (int r = 0; r < height; ++r) {
-    Value at = perRow ? b.add(row, r) : b.idx(0);
-    Value total = b.splat(b.loadScalar(s.scratch.scalars[index], at));
-    sums[r] = b.fma(b.splat(-2.0), sums[r], total);
-  }
+  return sums;
+}
+
+/// sum_d w_d of a tile's row.
+Value PairTile::weightSum(int r) {
+  std::optional<unsigned> index = term.logistic->weightSum;
+  if (!index)
+    return b.splat(double(width));
+  bool perRow = s.form.program.scalars()[*index].side == Side::Row;
+  return b.splat(b.loadScalar(s.scratch.scalars[*index],
+                              perRow ? b.add(row, r) : b.idx(0)));
+}
+
+SmallVector<Value> PairTile::logisticSums() {
+  SmallVector<Value> sums = fractionSums();
+  // tanh(x) = 1 - 2 / (1 + e^2x)
+  if (isa<math::TanhOp>(term.factored.front().op))
+    for (int r = 0; r < height; ++r)
+      sums[r] = b.fma(b.splat(-2.0), sums[r], weightSum(r));
   return sums;
 }
 
 SmallVector<Value> PairTile::emit() {
-  return form == WithFactors && term.weightedTanh ? weightedTanhSums()
-                                                  : generalSums();
+  return form == WithFactors && term.logistic ? logisticSums() : generalSums();
 }
 
 //===----------------------------------------------------------------------===//

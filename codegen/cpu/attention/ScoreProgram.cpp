@@ -4,20 +4,11 @@
 
 #include "codegen/cpu/attention/ScoreProgram.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace attn;
 using namespace attn::cpu;
-
-/// Exponents of both sides that add up to less keep their powers, and the
-/// product of these, inside f32.
-static constexpr double kExponentLimit = 85;
-/// Nested sums that are looked through.
-static constexpr int kAddendDepth = 16;
 
 static Side operator|(Side a, Side b) {
   return Side(unsigned(a) | unsigned(b));
@@ -35,21 +26,6 @@ static bool isInline(Value vector) {
          (isa<tensor::SplatOp>(op) || op->hasTrait<OpTrait::ConstantLike>());
 }
 
-static std::optional<double> constantOf(Value value) {
-  if (auto splat = value.getDefiningOp<tensor::SplatOp>())
-    value = splat.getInput();
-  Attribute attribute;
-  if (!matchPattern(value, m_Constant(&attribute)))
-    return std::nullopt;
-  if (auto elements = dyn_cast<DenseFPElementsAttr>(attribute))
-    return elements.isSplat()
-               ? std::optional(
-                     elements.getSplatValue<APFloat>().convertToDouble())
-               : std::nullopt;
-  auto number = dyn_cast<FloatAttr>(attribute);
-  return number ? std::optional(number.getValueAsDouble()) : std::nullopt;
-}
-
 //===----------------------------------------------------------------------===//
 // Numbering
 //===----------------------------------------------------------------------===//
@@ -65,7 +41,7 @@ ScoreProgram::ScoreProgram(AttentionOp op) : op(op) {
     plan(*region);
   for (PairTerm &term : pairTerms) {
     factor(term);
-    findWeightedTanh(term);
+    findLogistic(term);
   }
 }
 
@@ -267,163 +243,4 @@ bool ScoreProgram::keysVaryWithHead() const {
         llvm::append_range(work, producer->getOperands());
   }
   return false;
-}
-
-//===----------------------------------------------------------------------===//
-// Sums of products
-//===----------------------------------------------------------------------===//
-
-/// Takes x = sum of factor * part apart: body(part, factor) is asked for each
-/// part first, and whether it is one; false where one cannot be.
-static bool forAddends(Value x, double factor,
-                       llvm::function_ref<bool(Value, double)> body,
-                       int depth = 0) {
-  if (body(x, factor))
-    return true;
-  Operation *op = x.getDefiningOp();
-  if (!op || depth > kAddendDepth)
-    return false;
-  auto next = [&](unsigned operand, double times) {
-    return forAddends(op->getOperand(operand), times, body, depth + 1);
-  };
-  if (isa<arith::AddFOp>(op))
-    return next(0, factor) && next(1, factor);
-  if (isa<arith::SubFOp>(op))
-    return next(0, factor) && next(1, -factor);
-  if (isa<arith::NegFOp>(op))
-    return next(0, -factor);
-  if (isa<arith::MulFOp>(op))
-    for (unsigned i : {0, 1})
-      if (std::optional<double> c = constantOf(op->getOperand(i)))
-        return next(1 - i, factor * *c);
-  if (isa<arith::DivFOp>(op))
-    if (std::optional<double> c = constantOf(op->getOperand(1)); c && *c != 0)
-      return next(0, factor / *c);
-  return false;
-}
-
-bool ScoreProgram::joinProducts(double unit) {
-  SmallVector<PairTerm::Product, 1> products;
-  DenseSet<unsigned> joined;
-  size_t vectorsBefore = sidedVectors.size();
-  Value score = op.getScore().front().getTerminator()->getOperand(0);
-  bool isSum = forAddends(score, unit, [&](Value part, double factor) {
-    std::optional<unsigned> term = termOf(part);
-    if (!term || pairTerms[*term].products.empty() ||
-        reads(op.getKeep(), *term) || reads(op.getWeight(), *term) ||
-        !joined.insert(*term).second)
-      return false;
-    PairTerm::Product product = pairTerms[*term].products.front();
-    SidedVector scaled = sidedVectors[product.rowVector];
-    for (SidedVector::Part &row : scaled.parts)
-      row.factor *= factor;
-    product.rowVector = addVector(std::move(scaled));
-    products.push_back(product);
-    return true;
-  });
-  if (!isSum || joined.size() != pairTerms.size()) {
-    sidedVectors.truncate(vectorsBefore);
-    return false;
-  }
-  pairTerms.resize(1);
-  pairTerms.front().products = std::move(products);
-  dropUnusedVectors();
-  return true;
-}
-
-/// Of products only: what they do not multiply is not computed.
-void ScoreProgram::dropUnusedVectors() {
-  SmallVector<unsigned *> uses;
-  for (PairTerm::Product &product : pairTerms.front().products)
-    uses.append({&product.rowVector, &product.keyVector});
-  SmallVector<SidedVector> kept;
-  for (unsigned *use : uses) {
-    const SidedVector &vector = sidedVectors[*use];
-    *use = llvm::find(kept, vector) - kept.begin();
-    if (*use == kept.size())
-      kept.push_back(vector);
-  }
-  sidedVectors = std::move(kept);
-}
-
-//===----------------------------------------------------------------------===//
-// Factoring
-//===----------------------------------------------------------------------===//
-
-namespace {
-/// x as a sum of what varies with the row or neither and what with the key.
-struct Split {
-  SmallVector<SidedVector::Part, 1> row, key;
-  Side rowSide = Side::Head;
-};
-} // namespace
-
-static bool split(const ScoreProgram &program, Value x, Split &into) {
-  return forAddends(x, 1.0, [&](Value part, double factor) {
-    Side side = program.sideOf(part);
-    if (side == Side::Pair)
-      return false;
-    (side == Side::Key ? into.key : into.row)
-        .push_back({program.representative(part), factor});
-    if (side != Side::Key)
-      into.rowSide = into.rowSide | side;
-    return true;
-  });
-}
-
-/// The operations of a term that compute on vectors of the pair.
-static SmallVector<Operation *> pairVectorOps(const ScoreProgram &program,
-                                              Operation *reduction) {
-  SmallVector<Operation *> found;
-  DenseSet<Operation *> seen;
-  SmallVector<Value> work(reduction->getOperands());
-  while (!work.empty()) {
-    Value value = program.representative(work.pop_back_val());
-    Operation *op = value.getDefiningOp();
-    if (!op || program.sideOf(value) != Side::Pair ||
-        !isa<RankedTensorType>(value.getType()) || isa<tensor::SplatOp>(op) ||
-        !seen.insert(op).second)
-      continue;
-    found.push_back(op);
-    llvm::append_range(work, op->getOperands());
-  }
-  return found;
-}
-
-void ScoreProgram::factor(PairTerm &term) {
-  for (Operation *inner : pairVectorOps(*this, term.op)) {
-    bool isTanh = isa<math::TanhOp>(inner);
-    Split parts;
-    if ((!isTanh && !isa<math::ExpOp>(inner)) ||
-        !split(*this, inner->getOperand(0), parts) || parts.row.empty() ||
-        parts.key.empty())
-      continue;
-    // tanh(x) comes from e^2x.
-    for (SidedVector::Part &part :
-         llvm::concat<SidedVector::Part>(parts.row, parts.key))
-      part.factor *= isTanh ? 2.0 : 1.0;
-    int64_t width = widthOf(inner->getResult(0));
-    unsigned row = addVector({parts.row, true, parts.rowSide, width});
-    unsigned key = addVector({parts.key, true, Side::Key, width});
-    term.factored.push_back(
-        {inner, row, key,
-         addScalar({SidedScalar::Range, {}, row, parts.rowSide}),
-         addScalar({SidedScalar::Range, {}, key, Side::Key}), kExponentLimit});
-  }
-}
-
-void ScoreProgram::findWeightedTanh(PairTerm &term) {
-  auto dot = dyn_cast<DotOp>(term.op);
-  if (!dot || term.factored.size() != 1 ||
-      !isa<math::TanhOp>(term.factored.front().op))
-    return;
-  for (auto [weight, x] :
-       {std::pair(dot.getA(), dot.getB()), std::pair(dot.getB(), dot.getA())}) {
-    std::optional<unsigned> vector = vectorOf(weight);
-    Side side = sideOf(weight);
-    if (representative(x).getDefiningOp() == term.factored.front().op &&
-        vector && side != Side::Key)
-      term.weightedTanh = {*vector,
-                           addScalar({SidedScalar::Sum, {}, *vector, side})};
-  }
 }

@@ -60,12 +60,14 @@ struct PairTerm {
   mlir::Operation *op;
   /// What may be factored in it; computed directly where a range is too large.
   llvm::SmallVector<Factored, 1> factored;
-  /// sum_d w_d tanh(x_d): becomes sum_d w_d - sum_d 2 w_d / (1 + e^2x_d).
-  struct WeightedTanh {
-    unsigned weight;    ///< a vector
-    unsigned weightSum; ///< a scalar
+  /// sum_d w_d / (1 + e^x_d), or sum_d w_d tanh(x_d) = sum_d w_d -
+  /// 2 sum_d w_d / (1 + e^2x_d): several fractions go to one division. Errors
+  /// are some 1e-7 of a weight, not of what the function gives.
+  struct Logistic {
+    std::optional<unsigned> weight;    ///< a vector; else all are 1
+    std::optional<unsigned> weightSum; ///< a scalar, for tanh with weights
   };
-  std::optional<WeightedTanh> weightedTanh;
+  std::optional<Logistic> logistic;
   /// The product of a vector of each row with one of each key, both kept.
   struct Product {
     unsigned rowVector, keyVector;
@@ -111,7 +113,7 @@ private:
   void plan(mlir::Region &region);
   void addTerm(mlir::Operation *op);
   void factor(PairTerm &term);
-  void findWeightedTanh(PairTerm &term);
+  void findLogistic(PairTerm &term);
   void dropUnusedVectors();
   unsigned addVector(SidedVector vector);
   unsigned addScalar(SidedScalar scalar);

@@ -493,6 +493,33 @@ TEST_P(AttentionProgram, SumsOfProducts) {
   checkProgram(program);
 }
 
+// Four fractions to a division, and what is left over of odd widths.
+TEST_P(AttentionProgram, SumsOfLogisticFunctions) {
+  for (int64_t width : {1, 7})
+    for (bool isTanh : {false, true})
+      for (bool hasWeights : {false, true}) {
+        std::string type = formatv("tensor<{0}xf32>", width);
+        std::string function = formatv("%y = math.tanh %x : {0}\n", type);
+        if (!isTanh)
+          function = formatv("%one = arith.constant dense<1.0> : {0}\n"
+                             "%minus = arith.negf %x : {0}\n"
+                             "%p = math.exp %minus : {0}\n"
+                             "%s = arith.addf %one, %p : {0}\n"
+                             "%y = arith.divf %one, %s : {0}\n",
+                             type);
+        std::string sum = formatv("%z = attn.sum %y : {0}\n", type);
+        if (hasWeights)
+          sum = formatv("%w = tensor.extract_slice %table[%h, 0] [1, {0}] "
+                        "[1, 1] : tensor<?x8xf32> to {1}\n"
+                        "%z = attn.dot %y, %w : {1}\n",
+                        width, type);
+        std::string score =
+            formatv("%x = arith.addf %q0, %k0 : {0}\n{1}{2}attn.yield %z : f32",
+                    type, function, sum);
+        checkProgram(programOf({1, 2, 1, 7, 19, 4, {width}}, score));
+      }
+}
+
 /// The rule for bits: no other key decides how a pair is computed.
 TEST_P(AttentionProgram, PaddingNeverChangesBits) {
   ProgramText program = programOf({1, 1, 1, 7, 30, 5, {8}}, kAdditive);
