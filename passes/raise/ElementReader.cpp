@@ -145,12 +145,39 @@ ElementReader::tryRead(Value tensor, Coordinates coordinates) {
   return std::nullopt;
 }
 
+static bool takesLogarithm(linalg::GenericOp op) {
+  return !op.getBody()->getOps<math::LogOp>().empty();
+}
+
+/// The logarithm of a condition, which becomes `keep` wherever it is read;
+/// failure without a reason where it is that of something else.
+FailureOr<Value> ElementReader::readLogarithmicMask(linalg::GenericOp op,
+                                                    Coordinates coordinates) {
+  std::string before = reason;
+  size_t known = elements.size();
+  computesAll = true;
+  FailureOr<Value> scalar = readGeneric(op, coordinates);
+  computesAll = false;
+  if (succeeded(scalar))
+    if (auto log = scalar->getDefiningOp<math::LogOp>();
+        log && matchCondition(log.getOperand()))
+      return scalar;
+  // What was computed on the way may be captured after all.
+  elements.truncate(known);
+  reason = before;
+  return failure();
+}
+
 /// An elementwise op: computed where it leads to a root, and where it makes a
 /// tensor over rows and columns out of smaller ones, so that it is never in
 /// memory. Failure without a reason where it is better captured.
 FailureOr<Value> ElementReader::readMap(linalg::GenericOp op,
                                         Coordinates coordinates) {
   bool isWanted = isComputed(op);
+  if (!isWanted && !readsRowAndColumn(coordinates) && takesLogarithm(op))
+    if (FailureOr<Value> mask = readLogarithmicMask(op, coordinates);
+        succeeded(mask))
+      return mask;
   if (!isWanted && !llvm::is_contained(coordinates, row))
     return failure();
   size_t known = chain.size();

@@ -116,6 +116,8 @@ private:
   mlir::FailureOr<Value> readMap(mlir::linalg::GenericOp op,
                                  Coordinates coordinates);
   bool isComputed(mlir::linalg::GenericOp op) const;
+  mlir::FailureOr<Value> readLogarithmicMask(mlir::linalg::GenericOp op,
+                                             Coordinates coordinates);
   mlir::FailureOr<Value> readGeneric(mlir::linalg::GenericOp op,
                                      Coordinates coordinates);
   mlir::FailureOr<Value> readMoved(mlir::Operation *op,

@@ -136,7 +136,7 @@ const Case kCases[] = {
      "let a = (s + log(f32(j <= i))) * 0.5 + x\n"
      "let c = reshape(valid, [b, 1, 1, n]) != 0\n"
      "return matmul(softmax(a + log(f32(c))), v)",
-     "softmax", true, 1, 1},
+     "softmax", true},
     {"Alibi", ", slope: f32[4]",
      "return matmul(softmax(s + reshape(slope, [4, 1, 1]) * f32(j - i)), v)"},
     {"RelativeTable", ", bias: f32[4, m, n]",
