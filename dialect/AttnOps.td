@@ -343,7 +343,7 @@ def Attn_AttentionOp : Attn_Op<"attention",
     - (C1) there is at least one pair, and as many keys as queries.
     - (C2) query p has shape [B, H, M, D_p] and key p [B, G, N, D_p], D_p static.
     - (C3) value has shape [B, G, N, E], E static.
-    - (C4) G divides H; both are static.
+    - (C4) G divides H; both are static, or both dynamic and equal.
     - (C5) the output has shape [B, H, M, E].
     - (C6) regions have the arguments above and yield one f32, i1, f32.
     - (C7) regions are pure.

@@ -163,10 +163,11 @@ func.func @attention_c4_no_key_heads(%q: !q, %k: !k) {
 // -----
 
 !q = tensor<2x?x3x8xf32>
+!k = tensor<2x4x3x8xf32>
 !d = tensor<8xf32>
-func.func @attention_c4_static(%q: !q) {
+func.func @attention_c4_static(%q: !q, %k: !k) {
   // expected-error @+1 {{expects dimension 1 of 'query 0' to be static}}
-  %o = attn.attention queries(%q : !q) keys(%q : !q) value(%q : !q) score {
+  %o = attn.attention queries(%q : !q) keys(%k : !k) value(%k : !k) score {
   ^bb0(%qi: !d, %kj: !d, %b: index, %h: index, %i: index, %j: index, %m: index, %n: index):
     %s = attn.dot %qi, %kj : !d
     attn.yield %s : f32

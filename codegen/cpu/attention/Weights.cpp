@@ -22,6 +22,16 @@ void attn::cpu::plainWeights(AttentionState &s, const HeadRows &rows,
   });
 }
 
+/// What a head's weight counts in the mean, on lanes.
+static Value shareOfHead(TileBuilder &b, Value query) {
+  auto type = cast<MemRefType>(query.getType());
+  if (!type.isDynamicDim(1))
+    return b.splat(1.0 / type.getDimSize(1));
+  Value heads = arith::IndexCastOp::create(b, b.getI64Type(), b.dim(query, 1));
+  heads = arith::SIToFPOp::create(b, b.getF32Type(), heads);
+  return arith::DivFOp::create(b, b.splat(1.0), b.splat(heads));
+}
+
 /// Writes 16 weights to the map. The mean adds up heads in ascending order.
 static void writeMap(AttentionState &s, const HeadRows &rows,
                      const Chunk &chunk, const PairLanes &at, Value weight) {
@@ -34,9 +44,8 @@ static void writeMap(AttentionState &s, const HeadRows &rows,
   Value isFirst = b.splat(b.equal(rows.head, b.idx(0)));
   Value before = b.load(s.form.weights, place, at.mask);
   before = arith::SelectOp::create(b, isFirst, b.splat(0.0), before);
-  auto heads = cast<MemRefType>(s.form.queries.front().getType()).getDimSize(1);
-  b.store(b.fma(weight, b.splat(1.0 / heads), before), s.form.weights, place,
-          at.mask);
+  Value share = shareOfHead(b, s.form.queries.front());
+  b.store(b.fma(weight, share, before), s.form.weights, place, at.mask);
 }
 
 void attn::cpu::finishWeights(AttentionState &s, const HeadRows &rows,
