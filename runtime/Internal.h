@@ -42,7 +42,8 @@
 extern "C" {
 #endif
 
-/* Weights as mapped; all zero for a program without weights. */
+/* Weights as mapped. A program without weights has no base, and its constants
+   as data. */
 typedef struct attn_mapping {
   void *base;
   size_t bytes;

@@ -58,6 +58,7 @@ ATTN_WEAK attn_status attn_open(const attn_program *program, const char *path,
                      program ? "model" : "program");
   *model = NULL;
   attn_model opened = {.program = program};
+  opened.weights.data = program->constants;
   attn_status status = check_program(program, path, error);
   if (status == ATTN_OK)
     status = pick_variant(program, isa, &opened.variant, error);

@@ -14,6 +14,9 @@ using namespace attn::package;
 
 namespace {
 
+/// Far more than tables of positions need.
+constexpr uint64_t maxConstants = uint64_t(1) << 28;
+
 llvm::Error fail(const Twine &message) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
 }
@@ -159,6 +162,35 @@ attn::package::describeParameters(ModuleOp module) {
     entries.push_back(std::move(entry));
   }
   return entries;
+}
+
+llvm::Expected<std::string> attn::package::packConstants(ModuleOp module) {
+  std::string data;
+  bool readsWeights =
+      module.walk([](WeightOp) { return WalkResult::interrupt(); })
+          .wasInterrupted();
+  if (readsWeights)
+    return data;
+  auto entries = describeParameters(module);
+  if (!entries)
+    return entries.takeError();
+  for (const WeightsEntry &entry : *entries)
+    if (entry.bytes > maxConstants || entry.offset > maxConstants)
+      return fail("constants of more than " + Twine(maxConstants) +
+                  " bytes do not fit into a library");
+  weights::TensorTable none("");
+  auto append = [&](ArrayRef<char> bytes) {
+    data.append(bytes.begin(), bytes.end());
+    return llvm::Error::success();
+  };
+  Packer packer(none, append);
+  for (auto [parameter, entry] :
+       llvm::zip_equal(module.getOps<ParameterOp>(), *entries)) {
+    data.resize(entry.offset);
+    if (llvm::Error error = packer.pack(parameter))
+      return std::move(error);
+  }
+  return data;
 }
 
 llvm::Error attn::package::writeParameters(

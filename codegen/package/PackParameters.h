@@ -26,6 +26,10 @@ llvm::Error writeParameters(mlir::ModuleOp module,
                             llvm::StringRef path, const BuildId &buildId,
                             llvm::function_ref<void(uint64_t)> onProgress);
 
+/// The same bytes as the data of that file, for a module that reads no
+/// weights; empty for any other and where there are no parameters.
+llvm::Expected<std::string> packConstants(mlir::ModuleOp module);
+
 } // namespace attn::package
 
 #endif // ATTN_CODEGEN_PACKAGE_PACKPARAMETERS_H

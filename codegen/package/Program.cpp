@@ -135,6 +135,7 @@ private:
   Constant *tensors(const std::vector<TensorInterface> &tensors,
                     StringRef name);
   Constant *variants();
+  Constant *constants();
   GlobalVariable *program();
   void defineWrapper(const Wrapper &wrapper);
   void defineOpen(Constant *program);
@@ -217,6 +218,18 @@ Constant *ProgramBuilder::variants() {
   return array(records, "variants");
 }
 
+Constant *ProgramBuilder::constants() {
+  if (spec.constants.empty())
+    return null();
+  Constant *data = ConstantDataArray::getRaw(
+      spec.constants, spec.constants.size(), builder.getInt8Ty());
+  auto *global =
+      new GlobalVariable(module, data->getType(), /*isConstant=*/true,
+                         GlobalValue::PrivateLinkage, data, "constants");
+  global->setAlignment(Align(ATTN_WORKSPACE_ALIGNMENT));
+  return global;
+}
+
 /// In the order of attn_program; natural alignment gives C's offsets.
 GlobalVariable *ProgramBuilder::program() {
   const ModelInterface &model = spec.interface;
@@ -227,7 +240,7 @@ GlobalVariable *ProgramBuilder::program() {
        dims(), tensors(model.inputs, "inputs"),
        tensors(model.outputs, "outputs"), variants(), i64(spec.weightsBytes),
        ConstantDataArray::get(context, ArrayRef<uint8_t>(spec.buildId)),
-       importData(commonSymbol("functions"))});
+       importData(commonSymbol("functions")), constants()});
   return new GlobalVariable(module, fields->getType(), /*isConstant=*/true,
                             GlobalValue::InternalLinkage, fields, "program");
 }

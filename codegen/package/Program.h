@@ -23,6 +23,8 @@ struct ProgramSpec {
   uint32_t bufferCount = 0;
   /// As assignOffsets returned; 0 without weights.
   uint64_t weightsBytes = 0;
+  /// Parameters of a program without weights; empty where there are none.
+  std::string constants;
   BuildId buildId{};
   /// What a run launches, for the description; may be empty.
   llvm::json::Array launches;

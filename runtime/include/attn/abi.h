@@ -16,7 +16,7 @@ extern "C" {
 #endif
 
 /* Raised with every incompatible change of the structures below. */
-#define ATTN_ABI_VERSION 1
+#define ATTN_ABI_VERSION 2
 
 /* A dynamic dimension: its name and the sizes it may have. */
 typedef struct attn_dim_info {
@@ -41,7 +41,7 @@ typedef struct attn_frame {
   const int64_t *offsets; /* of the planned buffers in the workspace, bytes */
   const void *const *inputs;
   void *const *outputs;
-  const char *weights;           /* first byte of the weights file's data */
+  const char *weights;           /* of the weights file's data, or constants */
   char *workspace;               /* 64-byte aligned */
   const attn_executor *executor; /* never NULL */
 } attn_frame;
@@ -116,6 +116,9 @@ struct attn_program {
   uint64_t weights_bytes;       /* of data; 0: opens without a weights file */
   unsigned char build_id[16];   /* of this code; the weights file repeats it */
   const attn_functions *functions;
+  /* Values that depend on no weight, such as tables of positions, for programs
+     without a weights file: what attn_frame.weights points to. May be NULL. */
+  const char *constants;
 };
 
 #ifdef __cplusplus

@@ -37,11 +37,11 @@ namespace attn {
 // One program may hold parts that were compiled with another version of this
 // header, or with other support for exceptions.
 #ifdef ATTN_NO_EXCEPTIONS
-inline namespace abi1_status {
+inline namespace abi2_status {
 #else
-inline namespace abi1 {
+inline namespace abi2 {
 #endif
-static_assert(ATTN_ABI_VERSION == 1, "the namespace bears the ABI's version");
+static_assert(ATTN_ABI_VERSION == 2, "the namespace bears the ABI's version");
 
 /// Elements in somebody else's memory, as std::span of C++20.
 template <typename T> class Span {

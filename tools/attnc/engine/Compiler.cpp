@@ -96,6 +96,12 @@ Expected<package::ProgramSpec> Compiler::describe() {
       function->getAttrOfType<mlir::ArrayAttr>(kBufferBytesAttr).size();
   program.weightsBytes =
       module()->getAttrOfType<mlir::IntegerAttr>(kWeightsBytesAttr).getInt();
+  auto constants = package::packConstants(module());
+  if (!constants)
+    return constants.takeError();
+  program.constants = std::move(*constants);
+  if (!program.constants.empty())
+    program.weightsBytes = 0;
   program.buildId = computeBuildId(module(), options.targets);
   auto launches = describeLaunches(function);
   if (!launches)
