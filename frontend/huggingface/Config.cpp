@@ -17,6 +17,10 @@ Error Config::errorAt(StringRef key, const Twine &message) const {
   return fileError(document.where(key), message);
 }
 
+std::function<std::string(StringRef)> Config::places() const {
+  return [places = document](StringRef key) { return places.where(key); };
+}
+
 // The file's text under a key, "" where it has none or null.
 static Error readText(const Config &config, StringRef key,
                       std::string &result) {

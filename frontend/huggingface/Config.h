@@ -7,6 +7,7 @@
 #include "frontend/weights/Json.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,8 @@ struct Config {
   }
   /// `FILE:LINE:COLUMN: MESSAGE` about a key of the file.
   llvm::Error errorAt(llvm::StringRef key, const llvm::Twine &message) const;
+  /// `FILE:LINE:COLUMN` of a key, for errors that others find.
+  std::function<std::string(llvm::StringRef)> places() const;
 };
 
 llvm::Expected<Config> readConfig(llvm::StringRef path);

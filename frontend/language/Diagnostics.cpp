@@ -64,7 +64,15 @@ void Diagnostics::error(const llvm::Twine &message) {
   if (dropped)
     return;
   ++errors;
-  rendered += ("error: " + message + "\n").str();
+  rendered += (message + "\n").str();
+}
+
+void Diagnostics::errorIn(llvm::StringRef place, const llvm::Twine &message) {
+  dropped = full();
+  if (dropped)
+    return;
+  ++errors;
+  rendered += (place + ": error: " + message + "\n").str();
 }
 
 std::string attn::lang::nearest(llvm::StringRef name,

@@ -42,6 +42,8 @@ public:
   void note(Position position, const llvm::Twine &message);
   /// An error that has no place in a source, such as an option's.
   void error(const llvm::Twine &message);
+  /// An error in another file; `place` says where, "config.json:3:5".
+  void errorIn(llvm::StringRef place, const llvm::Twine &message);
 
   bool hasErrors() const { return errors != 0; }
   bool full() const { return errors >= maxErrors; }

@@ -16,14 +16,29 @@ attn::lang::buildModel(mlir::MLIRContext *context, const Source &source,
   mlir::OwningOpRef<mlir::ModuleOp> module;
   Description description = parse(source, options.import, diagnostics);
   if (!diagnostics.hasErrors()) {
-    CheckOptions checkOptions{&options.config, options.model, options.dims,
-                              options.absent};
+    CheckOptions checkOptions{&options.config, options.model,
+                              options.kernel,  options.dims,
+                              options.absent,  options.configPlace};
     if (std::unique_ptr<Graph> graph =
             check(description, checkOptions, diagnostics))
       module = build(context, *graph, diagnostics);
   }
   text = diagnostics.text();
   return module;
+}
+
+static ModelSummary summarize(const ModelDecl &model) {
+  ModelSummary summary;
+  summary.name = model.name;
+  summary.kernel = model.kernel;
+  for (const Port &port : model.inputs) {
+    summary.inputs.push_back(port.name);
+    if (port.optional)
+      summary.optionalInputs.push_back(port.name);
+  }
+  for (const Port &port : model.outputs)
+    summary.outputs.push_back(port.name);
+  return summary;
 }
 
 llvm::Expected<std::vector<ModelSummary>> attn::lang::listModels(
@@ -34,16 +49,7 @@ llvm::Expected<std::vector<ModelSummary>> attn::lang::listModels(
   if (diagnostics.hasErrors())
     return llvm::createStringError(diagnostics.text());
   std::vector<ModelSummary> models;
-  for (const ModelDecl &model : description.models) {
-    ModelSummary &summary = models.emplace_back();
-    summary.name = model.name;
-    for (const Port &port : model.inputs) {
-      summary.inputs.push_back(port.name);
-      if (port.optional)
-        summary.optionalInputs.push_back(port.name);
-    }
-    for (const Port &port : model.outputs)
-      summary.outputs.push_back(port.name);
-  }
+  for (const ModelDecl &model : description.models)
+    models.push_back(summarize(model));
   return models;
 }

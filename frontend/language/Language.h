@@ -18,8 +18,13 @@ namespace attn::lang {
 struct BuildOptions {
   /// Values of the config parameters; keys that no parameter names are unused.
   llvm::json::Object config;
+  /// Where a key of the config's top object stands, "config.json:3:5", for
+  /// errors about its value; empty: "config.json" alone.
+  std::function<std::string(llvm::StringRef)> configPlace;
   /// Entry by name, such as "ViTForImageClassification"; empty: the only one.
   std::string model;
+  /// A kernel by name, in place of a model.
+  std::string kernel;
   /// Dynamic dimensions that become static.
   llvm::StringMap<int64_t> dims;
   /// Optional inputs that leave the signature and take their default.
@@ -35,13 +40,14 @@ mlir::OwningOpRef<mlir::ModuleOp> buildModel(mlir::MLIRContext *context,
                                              const BuildOptions &options,
                                              std::string &diagnostics);
 
-/// The models of a description, in order, with the names of their inputs.
+/// A model or kernel of a description, with the names of its inputs.
 struct ModelSummary {
   std::string name;
+  bool kernel = false; ///< takes neither config.json nor weights
   std::vector<std::string> inputs, optionalInputs, outputs;
 };
 
-/// Parses only. Fails with the rendered errors.
+/// All entries, in order. Parses only. Fails with the rendered errors.
 llvm::Expected<std::vector<ModelSummary>> listModels(
     const Source &source,
     const std::function<llvm::Expected<Source>(llvm::StringRef)> &import);

@@ -159,15 +159,17 @@ chooseEntry(const ModelOptions &options, const Files &files,
             ArrayRef<lang::ModelSummary> entries) {
   StringRef architecture =
       files.model.config ? files.model.config->architecture() : StringRef();
-  StringRef wanted =
-      options.entry.empty() ? architecture : StringRef(options.entry);
+  bool kernel = !options.kernel.empty();
+  StringRef wanted = kernel                  ? StringRef(options.kernel)
+                     : options.entry.empty() ? architecture
+                                             : StringRef(options.entry);
   std::string list;
   for (const lang::ModelSummary &entry : entries) {
-    if (entry.name == wanted)
+    if (entry.name == wanted && (entry.kernel || !kernel))
       return &entry;
     list += (list.empty() ? "" : ", ") + entry.name;
   }
-  if (!options.entry.empty())
+  if (!options.entry.empty() || kernel)
     return nullptr;
   if (entries.size() == 1)
     return &entries.front();
@@ -201,9 +203,15 @@ static Expected<Model> buildDescription(mlir::MLIRContext *context,
     return entry.takeError();
   Model model = std::move(files.model);
   lang::BuildOptions build;
-  if (model.config)
+  if (model.config) {
     build.config = model.config->values;
+    build.configPlace = model.config->places();
+  }
   build.model = *entry ? (*entry)->name : options.entry;
+  build.kernel = options.kernel;
+  // A file may hold many kernels: each bears its own name.
+  if (*entry && (*entry)->kernel)
+    model.name = (*entry)->name;
   build.dims = options.dims;
   build.absent = absentInputs(options, *entry);
   build.import = files.import;
@@ -218,7 +226,8 @@ static Expected<Model> buildDescription(mlir::MLIRContext *context,
 static Expected<Model> openIr(mlir::MLIRContext *context,
                               const ModelOptions &options) {
   if (!options.config.empty() || !options.entry.empty() ||
-      !options.dims.empty() || !options.absent.empty())
+      !options.kernel.empty() || !options.dims.empty() ||
+      !options.absent.empty())
     return weights::fileError(
         options.path, "is IR, which has its own dimensions and inputs: expects "
                       "no config, entry, dimension or input to leave out");

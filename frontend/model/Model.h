@@ -28,7 +28,9 @@ struct ModelOptions {
   /// Which model of the description. "": the first of config.json's
   /// `architectures`, else the only one.
   std::string entry;
-  /// Dynamic dimensions that become static.
+  /// Which kernel of a description, in place of a model.
+  std::string kernel;
+  /// Dynamic dimensions that become static, and parameters of a kernel.
   llvm::StringMap<int64_t> dims;
   /// Optional inputs that take their default instead.
   std::vector<std::string> absent;
@@ -40,7 +42,8 @@ struct ModelOptions {
 
 struct Model {
   mlir::OwningOpRef<mlir::ModuleOp> module;
-  /// The directory's name, or the file's without its extension.
+  /// The directory's name, or the file's without its extension; a kernel has
+  /// its own.
   std::string name;
   /// Checked against the module; none where there are none.
   std::optional<weights::TensorTable> weights;

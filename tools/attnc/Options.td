@@ -35,6 +35,7 @@ def version : Flag<["--"], "version">, HelpText<"Show the version">;
 defm config : Value<"config", building, "FILE", "config.json for a .attn description">;
 defm weights : Value<"weights", building, "PATH", "Weights for a .attn description: a .safetensors file or a directory">;
 defm entry : Value<"entry", building, "NAME", "Which model of a description, instead of the one config.json names">;
+defm kernel : Value<"kernel", building, "NAME", "Which kernel of a description that has several">;
 defm dim : Value<"dim", building, "NAME=VALUE", "Compile for this size of a dynamic dimension only; may be given several times">;
 defm without : Value<"without", building, "INPUT", "Leave out an optional input; its default is used">;
 

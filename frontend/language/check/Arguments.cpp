@@ -10,9 +10,8 @@ bool Checker::argError(Args &args, unsigned i, const llvm::Twine &expected) {
   args.builtin.params.split(params, ' ', -1, false);
   if (params.front().starts_with("..."))
     params.erase(params.begin());
-  error(args.positions[i], "'" + args.call.name + "' expects " + expected +
-                               " as '" + params[i].rtrim('?') + "', but got " +
-                               args.values[i].describe());
+  mismatch(args.positions[i], args.values[i], expected,
+           "'" + args.call.name + "' ", " as '" + params[i].rtrim('?') + "'");
   return false;
 }
 
@@ -103,9 +102,8 @@ bool Checker::shapeArg(Args &args, unsigned i, std::vector<Dim> &out) {
   for (const Value &item : value.items) {
     std::optional<int64_t> size = item.dim.constant();
     if (item.kind != Value::Int || (size && *size < 1)) {
-      error(args.positions[i], "'" + args.call.name +
-                                   "' expects sizes of at least 1, but got " +
-                                   item.describe());
+      mismatch(args.positions[i], item, "a size of at least 1",
+               "'" + args.call.name + "' ");
       return false;
     }
     out.push_back(item.dim);

@@ -18,6 +18,14 @@ struct AttendCall {
 };
 } // namespace attn::lang
 
+std::vector<std::string> attn::lang::attendParameters() {
+  return {"q", "k", "v", "scale", "normalizer", "sink", "weights", "logsumexp"};
+}
+
+std::vector<std::string> attn::lang::programNames() {
+  return {"q", "k", "dot", "b", "h", "i", "j", "M", "N", "normalized"};
+}
+
 Value Checker::attend(const Expr &call) {
   AttendCall attend;
   attend.scale.kind = Value::Absent;
@@ -57,8 +65,7 @@ Value Checker::attend(const Expr &call) {
 //===----------------------------------------------------------------------===//
 
 bool Checker::attendArguments(const Expr &call, AttendCall &attend) {
-  static const std::vector<std::string> names = {
-      "q", "k", "v", "scale", "normalizer", "sink", "weights", "logsumexp"};
+  std::vector<std::string> names = attendParameters();
   for (size_t i = 0; i < call.arguments.size(); ++i) {
     const Argument &argument = call.arguments[i];
     Position at = argument.value->position;
@@ -121,7 +128,8 @@ bool Checker::attendShapes(const Expr &call, AttendCall &attend) {
   const std::vector<Dim> &v = attend.value->type.shape;
   s.batch = q[0], s.heads = q[1], s.rows = q[2], s.columns = v[2];
   std::optional<int64_t> heads = q[1].constant(), groups = v[1].constant();
-  bool fits = heads && groups && *heads % *groups == 0 && v[0] == q[0];
+  bool divides = heads && groups ? *heads % *groups == 0 : q[1] == v[1];
+  bool fits = divides && v[0] == q[0];
   for (auto [query, key] : llvm::zip_equal(s.queries, s.keys)) {
     const std::vector<Dim> &a = query->type.shape, &b = key->type.shape;
     fits = fits && a[3] == b[3] && a[3].isConstant() && a[0] == q[0] &&
@@ -240,23 +248,59 @@ void Checker::declareProgramNames(Position position) {
 
 bool Checker::runProgram(const Expr &call, const Value &scale) {
   unsigned errorsBefore = diagnostics.hasErrors();
-  for (const Stmt &s : call.program) {
-    if (s.kind == Stmt::Assign) {
-      if (!assignRegion(s))
-        return false;
-    } else if (s.kind == Stmt::Let && s.names.size() == 1) {
-      Value value = evaluate(*s.value);
-      if (value.isError())
-        return false;
-      program->names[s.names[0]] = value;
-    } else {
-      return nodeError(s.position, "expects let, score, keep or weight in a "
-                                   "score program") != nullptr;
-    }
-  }
+  if (!runProgramBody(call.program))
+    return false;
   if (!program->info->score && !defaultScore(scale, call.position))
     return false;
   return !diagnostics.hasErrors() || errorsBefore;
+}
+
+bool Checker::runProgramBody(const StmtList &body) {
+  for (const Stmt &s : body) {
+    bool ok = s.names.size() == 1;
+    if (ok && s.kind == Stmt::Assign)
+      ok = assignInProgram(s);
+    else if (ok && s.kind == Stmt::For && !s.scope)
+      ok = runProgramLoop(s);
+    else if (ok && s.kind == Stmt::Let)
+      ok = !(program->names[s.names[0]] = evaluate(*s.value)).isError();
+    else
+      return nodeError(s.position,
+                       "expects let, for, score, keep, weight or a "
+                       "new value of a name in a score program") != nullptr;
+    if (!ok)
+      return false;
+  }
+  return true;
+}
+
+/// Unrolled like any loop; what its body defines ends with it.
+bool Checker::runProgramLoop(const Stmt &s) {
+  int64_t low, high;
+  if (!loopRange(s, low, high))
+    return false;
+  for (int64_t i = low; i < high; ++i) {
+    std::map<std::string, Value> outer = program->names;
+    program->names[s.names[0]] = Value::of(Dim(i));
+    if (!runProgramBody(s.body))
+      return false;
+    for (auto &[name, value] : outer)
+      if (name != s.names[0])
+        value = program->names[name];
+    program->names = std::move(outer);
+  }
+  return true;
+}
+
+/// score, keep, weight, or a new value for a name that `let` defined.
+bool Checker::assignInProgram(const Stmt &s) {
+  auto known = program->names.find(s.names[0]);
+  if (known == program->names.end() ||
+      llvm::is_contained(programNames(), s.names[0]))
+    return assignRegion(s);
+  Value value = evaluate(*s.value);
+  known->second = value;
+  return !value.isError();
 }
 
 bool Checker::assignRegion(const Stmt &s) {
@@ -266,7 +310,7 @@ bool Checker::assignRegion(const Stmt &s) {
                   : name == "keep"   ? &info.keep
                   : name == "weight" ? &info.weight
                                      : nullptr;
-  if (!region || s.names.size() != 1)
+  if (!region)
     return nodeError(s.position, "expects score, keep or weight before '=', "
                                  "but got '" +
                                      name + "'") != nullptr;
@@ -323,114 +367,4 @@ Value Checker::programSum(Args &args) {
                  "expects a vector f32, but got " + x->type.str());
   return Value::of(
       node(NodeKind::VectorSum, {Element::F32, {}}, {x}, args.call.position));
-}
-
-//===----------------------------------------------------------------------===//
-// Captures
-//===----------------------------------------------------------------------===//
-
-/// The region argument that stands for a tensor of the model.
-Node *Checker::capture(Node *x, Position position) {
-  if (x->type.element == Element::Bool)
-    return nodeError(position, "a score program reads f32 and i64 tensors, but "
-                               "got " +
-                                   x->type.str() + "; i64(x) converts");
-  auto [entry, isNew] = program->captureArguments.try_emplace(x, nullptr);
-  if (!isNew)
-    return entry->second;
-  int64_t index = 2 * program->queries.size() + 6 + program->captures.size();
-  program->captures.push_back(x);
-  Node *result = argument(index, x->type, "capture", position);
-  return program->captureArguments[x] = result;
-}
-
-/// A value usable in the program: tensors of the model are captured, and must
-/// be numbers or vectors when used whole.
-Node *Checker::programValue(Node *x, Position position) {
-  if (x->inProgram)
-    return x;
-  if (x->isConstant())
-    return constant(x->type.element, x->real, x->integer,
-                    x->type.rank() == 1 ? x->type.shape : std::vector<Dim>{},
-                    position);
-  if (x->type.rank() > 1 || (x->type.rank() && !x->type.shape[0].isConstant()))
-    return nodeError(position, "expects one element or a vector of " +
-                                   x->type.str() + ", such as x[b, i]");
-  Node *source = capture(x, position);
-  if (!source)
-    return nullptr;
-  if (source->type.rank() && !source->type.shape[0].is(1))
-    return source;
-  // A tensor of one element is a number.
-  std::vector<Node *> operands{source};
-  if (source->type.rank()) {
-    operands.push_back(constant(Element::I64, 0, 0, {}, position));
-    if (!operands.back())
-      return nullptr;
-  }
-  return node(NodeKind::Extract, {x->type.element, {}}, operands, position);
-}
-
-/// x[b, j]: an element of a captured tensor, or a row when one dimension is
-/// left.
-Value Checker::extract(const Expr &expr, Node *x) {
-  if (x->inProgram)
-    return error(expr.position, "expects a tensor of the model before '['");
-  size_t rank = x->type.rank(), given = expr.subscripts.size();
-  if (given > rank || rank - given > 1)
-    return error(expr.position, "expects " + llvm::Twine(rank) +
-                                    " indices into " + x->type.str() +
-                                    ", but got " + llvm::Twine(given));
-  const ProgramScope &s = *program;
-  std::vector<Node *> operands(1);
-  for (size_t axis = 0; axis < given; ++axis) {
-    const Subscript &subscript = expr.subscripts[axis];
-    if (subscript.slice)
-      return error(expr.position,
-                   "slices are not available in a score program");
-    Value value = evaluate(*subscript.low);
-    Node *index =
-        value.isError() ? nullptr : asNode(value, subscript.low->position);
-    if (!index)
-      return Value();
-    const Dim &size = x->type.shape[axis];
-    Position at = subscript.low->position;
-    if (index->type.rank() || (index->type.element != Element::Index &&
-                               index->type.element != Element::I64))
-      return error(at, "expects a whole number as index, but got " +
-                           value.describe());
-    if (index->isConstant() &&
-        (index->integer < 0 ||
-         (size.isConstant() && index->integer >= *size.constant())))
-      return error(at, "index " + llvm::Twine(index->integer) +
-                           " reaches outside dimension " + llvm::Twine(axis) +
-                           " of " + x->type.str());
-    const Dim *extent = index->kind != NodeKind::Argument ? nullptr
-                        : index->name == "b"              ? &s.batch
-                        : index->name == "h"              ? &s.heads
-                        : index->name == "i"              ? &s.rows
-                        : index->name == "j"              ? &s.columns
-                                                          : nullptr;
-    bool covers = !extent || *extent == size ||
-                  (size.isConstant() && atMost(*extent, *size.constant()));
-    if (!covers)
-      return error(at, "'" + index->name + "' runs over " + extent->str() +
-                           ", but dimension " + llvm::Twine(axis) + " of " +
-                           x->type.str() + " is " + size.str());
-    operands.push_back(index);
-  }
-  ValueType type{x->type.element,
-                 {x->type.shape.begin() + given, x->type.shape.end()}};
-  if (type.rank() &&
-      (!type.shape[0].isConstant() || type.element != Element::F32))
-    return error(expr.position, "expects " + llvm::Twine(rank) +
-                                    " indices into " + x->type.str() +
-                                    ", but got " + llvm::Twine(given));
-  if (x->isConstant())
-    return Value::of(
-        constant(type.element, x->real, x->integer, type.shape, expr.position));
-  if (!(operands[0] = capture(x, expr.position)))
-    return Value();
-  return Value::of(
-      node(NodeKind::Extract, type, std::move(operands), expr.position));
 }

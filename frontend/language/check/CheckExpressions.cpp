@@ -56,10 +56,9 @@ Value Checker::evaluateKind(const Expr &expr) {
     if (condition.isError())
       return condition;
     if (condition.kind != Value::Bool)
-      return error(expr.children[0]->position,
-                   "expects a condition known when compiling, but got " +
-                       condition.describe() +
-                       "; where(condition, a, b) chooses by element");
+      return mismatch(expr.children[0]->position, condition,
+                      "a condition known when compiling (where(condition, a, "
+                      "b) chooses by element)");
     return evaluate(*expr.children[condition.flag ? 1 : 2]);
   }
   case Expr::Call:
@@ -121,9 +120,8 @@ Value Checker::evaluateString(const Expr &expr) {
     else if (value.kind == Value::Int && value.dim.isConstant())
       text += std::to_string(*value.dim.constant());
     else
-      return error(expr.children[i]->position,
-                   "expects a number or a string inside '{}', but got " +
-                       value.describe());
+      return mismatch(expr.children[i]->position, value,
+                      "a number or a string inside '{}'");
     text += expr.text[i + 1];
     if (text.size() > 4096)
       return error(expr.position, "string has more than 4096 bytes");
@@ -161,6 +159,8 @@ Value Checker::evaluateUnary(const Expr &expr) {
     return apply(Function::Neg, {value}, expr.position);
   if (value.kind == Value::Bool)
     return Value::of(!value.flag);
+  if (value.kind != Value::Tensor)
+    return mismatch(expr.children[0]->position, value, "a condition");
   return apply(Function::Not, {value}, expr.position);
 }
 
@@ -191,6 +191,9 @@ Value Checker::evaluateLogic(const Expr &expr) {
   Value b = evaluate(*expr.children[1]);
   if (b.isError() || (a.kind == Value::Bool && b.kind == Value::Bool))
     return b;
+  for (auto [value, side] : {std::pair(&a, 0), std::pair(&b, 1)})
+    if (value->kind != Value::Bool && value->kind != Value::Tensor)
+      return mismatch(expr.children[side]->position, *value, "a condition");
   return apply(functionOf(expr.name), {a, b}, expr.position);
 }
 

@@ -157,6 +157,10 @@ Value Checker::fold(Function function, const std::vector<Value> &values,
   case Function::Ge:
     return Value::of(x[0] >= x[1]);
   default:
+    for (const Value &value : values)
+      if (value.kind == Value::Float &&
+          (function == Function::Mod || function == Function::FloorDiv))
+        return mismatch(position, value, "a whole number");
     return error(position, "takes tensors, not numbers known when compiling");
   }
   if (!std::isfinite(result))

@@ -43,6 +43,10 @@ Node *Checker::node(NodeKind kind, ValueType type, std::vector<Node *> operands,
   result.position = position;
   result.id = graph->nodes.size();
   result.inProgram = program != nullptr;
+  result.needsInputs =
+      kind == NodeKind::Input || llvm::any_of(result.operands, [](Node *x) {
+        return x && x->needsInputs;
+      });
   if (program)
     program->info->body.push_back(&result);
   return graph->nodes.size() > maxNodes ? nullptr : &result;
@@ -62,6 +66,9 @@ Node *Checker::constant(Element element, double real, int64_t integer,
 Node *Checker::weight(const std::string &name, const std::vector<Dim> &shape,
                       Position position) {
   std::string path = scoped(name);
+  if (entry->kernel)
+    return nodeError(position, kind() + " reads no weights: make '" + path +
+                                   "' an input");
   ValueType type{Element::F32, shape};
   for (const Dim &dim : shape)
     if (!dim.isConstant())
@@ -105,8 +112,9 @@ Node *Checker::asNode(const Value &value, Position position) {
   case Value::Error:
     return nullptr;
   default:
-    return nodeError(position, "expects a tensor or a number, but got " +
-                                   value.describe());
+    mismatch(position, value,
+             value.param ? "a number" : "a tensor or a number");
+    return nullptr;
   }
 }
 
@@ -367,6 +375,26 @@ Node *Checker::reduce(NodeKind kind, Node *x, int64_t axis, bool keep,
   return reshape(result, shape, position);
 }
 
+/// x W^T + b with a W that is no weight: a product of two activations.
+Node *Checker::product(Node *x, Node *weight, Node *bias, Position position) {
+  std::optional<Dim> rows = Dim(1);
+  for (size_t i = 0; i + 1 < x->type.rank(); ++i)
+    rows = rows ? rows->mul(x->type.shape[i]) : rows;
+  Node *flat = rows ? reshape(x, {*rows, x->type.shape.back()}, position)
+                    : nodeError(position, "has too many dynamic dimensions");
+  Node *result = flat ? node(NodeKind::Matmul,
+                             {Element::F32, {*rows, weight->type.shape[0]}},
+                             {flat, weight}, position)
+                      : nullptr;
+  if (!result)
+    return nullptr;
+  result->flag = true; // transposed
+  std::vector<Dim> shape = x->type.shape;
+  shape.back() = weight->type.shape[0];
+  result = reshape(result, shape, position);
+  return result && bias ? map(Function::Add, {result, bias}, position) : result;
+}
+
 Node *Checker::linear(Node *x, Node *weight, Node *bias, Position position) {
   if (!floatTensor(x, "x", position) ||
       !floatTensor(weight, "weight", position))
@@ -381,6 +409,8 @@ Node *Checker::linear(Node *x, Node *weight, Node *bias, Position position) {
     return nodeError(position, "expects a bias [" +
                                    weight->type.shape[0].str() + "], but got " +
                                    bias->type.str());
+  if (weight->needsInputs)
+    return product(x, weight, bias, position);
   ValueType type = x->type;
   type.shape.back() = weight->type.shape[0];
   std::vector<Node *> operands{x, weight};

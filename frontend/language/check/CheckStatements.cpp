@@ -84,8 +84,7 @@ bool Checker::scopeName(const Expr &expr, std::string &out) {
     return false;
   out = value.text;
   if (value.kind != Value::String)
-    error(expr.position,
-          "expects a weight scope in quotes, but got " + value.describe());
+    mismatch(expr.position, value, "a weight scope in quotes");
   else if (scoped("").size() + out.size() > maxScopeBytes)
     error(expr.position, "weight scope has more than 512 bytes");
   else
@@ -140,29 +139,37 @@ std::string Checker::uniqueTap(const std::string &name) {
   return unique;
 }
 
-Checker::Flow Checker::executeFor(const Stmt &s, Value &result) {
-  Value ends[2] = {evaluate(*s.value), evaluate(*s.high)};
-  std::optional<int64_t> range[2];
+/// The ends of a loop; false after an error.
+bool Checker::loopRange(const Stmt &s, int64_t &low, int64_t &high) {
+  int64_t *out[2] = {&low, &high};
+  const Expr *written[2] = {s.value.get(), s.high.get()};
   for (int i : {0, 1}) {
-    if (ends[i].isError())
-      return Flow::Failed;
-    if (ends[i].kind == Value::Int)
-      range[i] = ends[i].dim.constant();
-    if (!range[i]) {
-      error((i ? s.high : s.value)->position,
-            "expects a whole number known when compiling, but got " +
-                ends[i].describe());
-      return Flow::Failed;
+    Value end = evaluate(*written[i]);
+    if (end.isError())
+      return false;
+    std::optional<int64_t> number =
+        end.kind == Value::Int ? end.dim.constant() : std::nullopt;
+    if (!number) {
+      mismatch(written[i]->position, end,
+               "a whole number known when compiling");
+      return false;
     }
+    *out[i] = *number;
   }
-  uint64_t count =
-      *range[1] > *range[0] ? uint64_t(*range[1]) - uint64_t(*range[0]) : 0;
+  uint64_t count = high > low ? uint64_t(high) - uint64_t(low) : 0;
   if (count > uint64_t(maxIterations)) {
     error(s.position, "loops " + llvm::Twine(count) + " times; at most " +
                           llvm::Twine(maxIterations) + " are unrolled");
-    return Flow::Failed;
+    return false;
   }
-  for (int64_t i = *range[0]; i < *range[1]; ++i) {
+  return true;
+}
+
+Checker::Flow Checker::executeFor(const Stmt &s, Value &result) {
+  int64_t low, high;
+  if (!loopRange(s, low, high))
+    return Flow::Failed;
+  for (int64_t i = low; i < high; ++i) {
     frames.back().scopes.emplace_back();
     frames.back().scopes.back()[s.names[0]] = Value::of(Dim(i));
     std::string name;
@@ -181,9 +188,7 @@ Checker::Flow Checker::executeIf(const Stmt &s, Value &result) {
   if (condition.isError())
     return Flow::Failed;
   if (condition.kind != Value::Bool) {
-    error(s.value->position,
-          "expects a condition known when compiling, but got " +
-              condition.describe());
+    mismatch(s.value->position, condition, "a condition known when compiling");
     return Flow::Failed;
   }
   frames.back().scopes.emplace_back();
@@ -241,9 +246,8 @@ void Checker::require(const Stmt &s) {
   if (value.isError())
     return;
   if (value.kind != Value::Bool) {
-    error(s.value->position, "expects a condition known when compiling or the "
-                             "bound of a dimension, but got " +
-                                 value.describe());
+    mismatch(s.value->position, value,
+             "a condition known when compiling or the bound of a dimension");
     return;
   }
   if (value.flag)

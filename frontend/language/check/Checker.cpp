@@ -35,11 +35,37 @@ Node *Checker::nodeError(Position position, const llvm::Twine &message) {
   return nullptr;
 }
 
+Value Checker::mismatch(Position position, const Value &found,
+                        const llvm::Twine &what, const llvm::Twine &who,
+                        const llvm::Twine &role) {
+  const ConfigParam *param = found.param;
+  if (!param)
+    return error(position, who + "expects " + what + role + ", but got " +
+                               found.describe());
+  const std::string &key = param->path.empty() ? param->name : param->path;
+  Value unnamed = found; // the message has its name
+  unnamed.dim.label.clear();
+  diagnostics.errorIn(options.configPlace ? options.configPlace(key)
+                                          : "config.json",
+                      "expects '" + param->name + "' to be " + what +
+                          ", but got " + unnamed.describe());
+  diagnostics.note(position, "used here");
+  return Value();
+}
+
 std::unique_ptr<Graph> Checker::run() {
   frames.emplace_back();
-  const ModelDecl *model = checkNames() ? chooseModel() : nullptr;
+  const ModelDecl *model =
+      checkNames()
+          ? chooseEntry(description, options.model, options.kernel, diagnostics)
+          : nullptr;
   if (!model)
     return nullptr;
+  entry = model;
+  if (model->kernel && options.config && !options.config->empty()) {
+    diagnostics.error("kernel '" + model->name + "' takes no config.json");
+    return nullptr;
+  }
   graph->name = model->name;
   graph->position = model->position;
   graph->ignored = description.ignored;
@@ -49,13 +75,21 @@ std::unique_ptr<Graph> Checker::run() {
   Value result;
   Flow flow = execute(model->body, result);
   if (flow == Flow::Next)
-    error(model->position, "model '" + model->name + "' returns nothing");
+    error(model->position, kind() + " returns nothing");
   if (flow == Flow::Returned)
     checkOutputs(*model, result);
+  if (!diagnostics.hasErrors())
+    checkNamesEverywhere(description, diagnostics);
   return diagnostics.hasErrors() ? nullptr : std::move(graph);
 }
 
-/// Parameters and constants share their names; blocks and models have theirs.
+/// "model 'ViT'": how messages call what is built.
+std::string Checker::kind() const {
+  return (entry->kernel ? "kernel '" : "model '") + entry->name + "'";
+}
+
+/// Parameters and constants share their names; blocks have theirs, and models
+/// and kernels too.
 bool Checker::checkNames() {
   using Names = std::map<llvm::StringRef, Position>;
   auto declare = [&](Names &names, llvm::StringRef name, Position position) {
@@ -77,29 +111,6 @@ bool Checker::checkNames() {
   return !diagnostics.hasErrors();
 }
 
-const ModelDecl *Checker::chooseModel() {
-  std::vector<std::string> names;
-  std::string list;
-  for (const ModelDecl &model : description.models) {
-    if (model.name == options.model)
-      return &model;
-    names.push_back(model.name);
-    list += (list.empty() ? "'" : ", '") + model.name + "'";
-  }
-  if (names.empty())
-    diagnostics.error("the description has no model");
-  else if (!options.model.empty())
-    diagnostics.error("no model '" + options.model + "'" +
-                      suggestion(options.model, names) +
-                      " The description has " + list);
-  else if (names.size() > 1)
-    diagnostics.error("the description has several models, " + list +
-                      ": name one");
-  else
-    return &description.models.front();
-  return nullptr;
-}
-
 void Checker::checkGlobalRequirements() {
   for (const Stmt &s : description.requirements)
     require(s);
@@ -110,19 +121,32 @@ void Checker::checkGlobalRequirements() {
 //===----------------------------------------------------------------------===//
 
 Value Checker::bindConfig(const ConfigParam &param) {
+  // Kernels have no config.json; --dim gives their parameters other values.
+  auto fixed = options.dims.find(param.name);
+  if (entry->kernel && fixed != options.dims.end()) {
+    Dim size(fixed->second);
+    size.label = param.name;
+    return Value::of(size);
+  }
   const llvm::json::Object *object = options.config;
   if (object && !param.path.empty())
     object = object->getObject(param.path);
   const llvm::json::Value *json = object ? object->get(param.name) : nullptr;
   // null means "not given" wherever there is a default.
-  if (json && !(param.fallback && json->getAsNull()))
-    return Value::of(*json, param.name);
+  if (json && !(param.fallback && json->getAsNull())) {
+    Value value = Value::of(*json, param.name);
+    value.param = &param;
+    return value;
+  }
   if (param.fallback) {
     Value value = evaluate(*param.fallback);
     if (value.kind == Value::Int && value.dim.isConstant())
       value.dim.label = param.name;
     return value;
   }
+  if (entry->kernel)
+    return error(param.position, kind() + " takes no config.json: parameter '" +
+                                     param.name + "' needs a default");
   std::vector<std::string> keys;
   if (object)
     for (const auto &entry : *object)
@@ -179,8 +203,8 @@ bool Checker::declareInputs(const ModelDecl &model) {
       optionals.push_back(port.name);
   for (const std::string &name : options.absent)
     if (std::find(optionals.begin(), optionals.end(), name) == optionals.end())
-      diagnostics.error("model '" + model.name + "' has no optional input '" +
-                        name + "'" + suggestion(name, optionals));
+      diagnostics.error(kind() + " has no optional input '" + name + "'" +
+                        suggestion(name, optionals));
   if (diagnostics.hasErrors())
     return false;
   bool ok = true;
@@ -227,11 +251,13 @@ bool Checker::checkDimOptions(const ModelDecl &model) {
   std::vector<std::string> dims;
   for (const auto &entry : frames.back().scopes.back())
     dims.push_back(entry.first);
+  if (model.kernel)
+    for (const ConfigParam &param : description.config)
+      dims.push_back(param.name);
   for (const auto &option : options.dims) {
     std::string name = option.getKey().str();
-    if (!frames.back().scopes.back().count(name))
-      diagnostics.error("model '" + model.name +
-                        "' has no dynamic dimension '" + name + "'" +
+    if (!llvm::is_contained(dims, name))
+      diagnostics.error(kind() + " has no dynamic dimension '" + name + "'" +
                         suggestion(name, dims));
     else if (option.getValue() < 1 || option.getValue() > maxDimSize)
       diagnostics.error("dimension '" + name + "' must be from 1 to " +
@@ -250,9 +276,8 @@ bool Checker::portShape(const Port &port, std::vector<Dim> &shape) {
         value.kind == Value::Int ? value.dim.constant() : std::nullopt;
     if (value.kind != Value::Int ||
         (size && (*size < 1 || *size > maxDimSize))) {
-      error(expr->position, "expects a dimension from 1 to " +
-                                std::to_string(maxDimSize) + ", but got " +
-                                value.describe());
+      mismatch(expr->position, value,
+               "a dimension from 1 to " + llvm::Twine(maxDimSize));
       return false;
     }
     shape.push_back(value.dim);
@@ -318,8 +343,7 @@ void Checker::checkOutputs(const ModelDecl &model, const Value &result) {
   std::vector<Value> values =
       result.kind == Value::List ? result.items : std::vector<Value>{result};
   if (values.size() != model.outputs.size()) {
-    error(model.position, "model '" + model.name + "' has " +
-                              llvm::Twine(model.outputs.size()) +
+    error(model.position, kind() + " has " + llvm::Twine(model.outputs.size()) +
                               " outputs, but returns " +
                               llvm::Twine(values.size()) + " values");
     return;
@@ -329,11 +353,23 @@ void Checker::checkOutputs(const ModelDecl &model, const Value &result) {
     type.element = port.type.element == "f32" ? Element::F32 : Element::I64;
     if (value.isError() || !portShape(port, type.shape))
       continue;
+    // Callers give the sizes of inputs; another one they would have to derive.
+    auto derived = llvm::find_if(type.shape, [](const Dim &dim) {
+      return !dim.isConstant() && dim.symbolName().empty();
+    });
+    if (derived != type.shape.end()) {
+      error(port.position, "output '" + port.name + "' has dimension " +
+                               derived->str() +
+                               ", which is no dimension of an input; fix it "
+                               "when compiling");
+      continue;
+    }
     if (value.kind != Value::Tensor || value.node->type.shape != type.shape ||
         value.node->type.element != type.element)
       error(port.position, "output '" + port.name + "' is declared as " +
-                               type.str() + ", but the model returns " +
-                               value.describe());
+                               type.str() + ", but the " +
+                               (entry->kernel ? "kernel" : "model") +
+                               " returns " + value.describe());
     else
       graph->outputs.push_back({port.name, value.node});
   }

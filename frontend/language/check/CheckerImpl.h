@@ -35,6 +35,7 @@ struct Value {
   Node *node = nullptr;
   std::vector<Value> items;
   size_t total = 1; // how many values this is, with those of its items
+  const ConfigParam *param = nullptr; // whose value in config.json this is
 
   static Value of(bool flag);
   static Value of(Dim dim);
@@ -73,6 +74,16 @@ struct Builtin {
 /// All built-in functions.
 llvm::ArrayRef<Builtin> builtins();
 
+/// Parameters of attend; the first three, q, k and v, need no name.
+std::vector<std::string> attendParameters();
+/// What a score program sees beside the names of the model.
+std::vector<std::string> programNames();
+
+/// Reports unknown names and functions and wrong arguments everywhere in the
+/// description, also where the entry that was built does not come.
+void checkNamesEverywhere(const Description &description,
+                          Diagnostics &diagnostics);
+
 /// The names visible inside attend(...) { ... }.
 struct ProgramScope {
   AttentionInfo *info;
@@ -94,6 +105,10 @@ public:
   // Errors; the value forms return Error, so that callers can return them.
   Value error(Position position, const llvm::Twine &message);
   Node *nodeError(Position position, const llvm::Twine &message);
+  /// A value of the wrong kind: "WHO expects WHAT ROLE, but got ...". One that
+  /// config.json gave is reported there, with a note where it is used.
+  Value mismatch(Position position, const Value &found, const llvm::Twine &what,
+                 const llvm::Twine &who = "", const llvm::Twine &role = "");
 
   // Arguments of built-ins, with their conversions; false after an error.
   bool tensorArg(Args &args, unsigned i, Node *&out);
@@ -121,11 +136,13 @@ public:
   Node *reduce(NodeKind kind, Node *x, int64_t axis, bool keep,
                Position position);
   Node *linear(Node *x, Node *weight, Node *bias, Position position);
+  Node *product(Node *x, Node *weight, Node *bias, Position position);
   Node *floatTensor(Node *x, llvm::StringRef what, Position position);
   /// The scalar or tensor node of a value, or null after an error.
   Node *asNode(const Value &value, Position position);
   Value apply(Function function, std::vector<Value> values, Position position);
   std::string scoped(const std::string &name) const;
+  std::string kind() const;
 
   Value attend(const Expr &call);
   Value programSum(Args &args);
@@ -136,7 +153,6 @@ public:
 private:
   // The model and what surrounds it (Checker.cpp).
   bool checkNames();
-  const ModelDecl *chooseModel();
   bool declareInputs(const ModelDecl &model);
   bool declareDims(const ModelDecl &model);
   bool checkDimOptions(const ModelDecl &model);
@@ -152,6 +168,7 @@ private:
   enum class Flow { Next, Returned, Failed };
   Flow execute(const StmtList &body, Value &result);
   Flow execute(const Stmt &s, Value &result);
+  bool loopRange(const Stmt &s, int64_t &low, int64_t &high);
   Flow executeFor(const Stmt &s, Value &result);
   Flow executeScope(const Stmt &s, const std::string &scope, Value &result);
   Flow executeIf(const Stmt &s, Value &result);
@@ -186,7 +203,7 @@ private:
   Value foldInts(Function function, const Dim &a, const Dim &b,
                  Position position);
 
-  // Score programs (CheckAttend.cpp).
+  // Score programs (CheckAttend.cpp, CheckCaptures.cpp).
   bool attendArguments(const Expr &call, struct AttendCall &attend);
   bool attendPairs(const Expr &call, struct AttendCall &attend);
   bool attendShapes(const Expr &call, struct AttendCall &attend);
@@ -194,6 +211,9 @@ private:
   Node *attentionNode(const Expr &call, struct AttendCall &attend);
   void declareProgramNames(Position position);
   bool runProgram(const Expr &call, const Value &scale);
+  bool runProgramBody(const StmtList &body);
+  bool runProgramLoop(const Stmt &s);
+  bool assignInProgram(const Stmt &s);
   bool assignRegion(const Stmt &s);
   bool defaultScore(const Value &scale, Position position);
   Node *argument(int64_t index, ValueType type, std::string name,
@@ -201,6 +221,10 @@ private:
   Node *capture(Node *x, Position position);
   Node *programValue(Node *x, Position position);
   Value extract(const Expr &expr, Node *x);
+  Node *extractIndex(const Expr &expr, Node *x, Node *source, size_t axis);
+  std::optional<int64_t> boundOf(const Node &index) const;
+  Node *captureSize(Node *capture, size_t axis, Position position);
+  Node *clampIndex(Node *index, Node *capture, size_t axis, Position position);
 
   struct Frame {
     std::vector<std::map<std::string, Value>> scopes{1};
@@ -211,6 +235,7 @@ private:
   const Description &description;
   const CheckOptions &options;
   Diagnostics &diagnostics;
+  const ModelDecl *entry = nullptr; // what is built
   std::unique_ptr<Graph> graph;
   std::vector<Frame> frames;
   std::vector<std::string> scope; // weight scopes

@@ -89,10 +89,11 @@ enum class NodeKind {
   AttentionWeights,   // the attention's map
   AttentionLogSumExp, // the attention's log-sum-exp
   // Values inside a score program.
-  Argument,  // index: which region argument; -1: the normalised weight
-  Extract,   // capture argument, then indices for its leading dimensions
-  Dot,       // two vectors
-  VectorSum, // one vector
+  Argument,    // index: which region argument; -1: the normalised weight
+  Extract,     // capture argument, then indices for its leading dimensions
+  CaptureSize, // capture argument; index: the dimension whose size is meant
+  Dot,         // two vectors
+  VectorSum,   // one vector
 };
 
 struct Node;
@@ -122,7 +123,8 @@ struct Node {
   int64_t integer = 0;
   int64_t index = 0;
   bool flag = false;
-  bool inProgram = false; // a value inside a score program
+  bool inProgram = false;   // a value inside a score program
+  bool needsInputs = false; // known only when the model is called
   /// Of a Map: what its operands are converted to before `function`.
   Element operandElement = Element::F32;
   std::vector<int64_t> integers;

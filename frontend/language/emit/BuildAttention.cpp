@@ -121,6 +121,9 @@ Value GraphBuilder::emitInRegion(const Node &node, Block &block) {
                                         scalar.getType());
     return tensor::SplatOp::create(b, loc, scalar, vector);
   }
+  case NodeKind::CaptureSize:
+    return tensor::DimOp::create(b, loc, regionValues.lookup(node.operands[0]),
+                                 node.index);
   case NodeKind::Dot:
     return attn::DotOp::create(b, loc, regionValues.lookup(node.operands[0]),
                                regionValues.lookup(node.operands[1]));

@@ -119,9 +119,11 @@ struct Port {
   ExprPtr fallback, below; // `= fallback`, `in 0..below`
 };
 
+/// A model, or a kernel: the same without config.json and weights.
 struct ModelDecl {
   std::string name;
   Position position;
+  bool kernel = false;
   std::vector<Port> inputs, outputs;
   StmtList body;
 };

@@ -64,7 +64,8 @@ bool Parser::nest() {
 void Parser::recover(bool atItem) {
   while (token.kind != Token::End) {
     bool item = token.is("config") || token.is("block") || token.is("model") ||
-                token.is("import") || token.is("ignore");
+                token.is("import") || token.is("ignore") ||
+                (atItem && atKernel());
     bool statement = token.is("let") || token.is("return") || token.is("for") ||
                      token.is("within") || token.is("require");
     if (token.startsLine && (item || (!atItem && statement)))
@@ -230,8 +231,18 @@ bool Parser::parseItem(Description &out, std::vector<Import> &imports) {
   if (accept("block"))
     return parseBlock(out);
   if (accept("model"))
-    return parseModel(out);
-  return fail("config, let, require, ignore, import, block or model");
+    return parseModel(out, /*kernel=*/false);
+  if (atKernel()) {
+    advance();
+    return parseModel(out, /*kernel=*/true);
+  }
+  return fail("config, let, require, ignore, import, block, model or kernel");
+}
+
+/// `kernel` begins an item but is no keyword: sizes of convolutions are called
+/// so.
+bool Parser::atKernel() const {
+  return token.kind == Token::Name && token.text == "kernel";
 }
 
 bool Parser::parseText(std::string &text, const llvm::Twine &what) {
@@ -286,22 +297,23 @@ bool Parser::parseBlock(Description &out) {
   return true;
 }
 
-bool Parser::parseModel(Description &out) {
+bool Parser::parseModel(Description &out, bool kernel) {
+  llvm::StringRef kind = kernel ? "kernel" : "model";
   ModelDecl model;
+  model.kernel = kernel;
   model.position = token.position;
-  if (!expectName(model.name, "the model's name") ||
+  if (!expectName(model.name, "the " + kind + "'s name") ||
       !parsePorts(model.inputs, /*inputs=*/true) ||
-      !expect("->", "before the model's outputs") ||
+      !expect("->", "before the " + kind + "'s outputs") ||
       !parsePorts(model.outputs, /*inputs=*/false) ||
-      !parseBody(model.body, "around the model's body"))
+      !parseBody(model.body, "around the " + kind + "'s body"))
     return false;
   out.models.push_back(std::move(model));
   return true;
 }
 
 bool Parser::parsePorts(std::vector<Port> &ports, bool inputs) {
-  if (!expect("(", inputs ? "before the model's inputs"
-                          : "before the model's outputs"))
+  if (!expect("(", inputs ? "before the inputs" : "before the outputs"))
     return false;
   while (!accept(")")) {
     Port port;

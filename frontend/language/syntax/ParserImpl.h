@@ -40,7 +40,8 @@ private:
   bool parseText(std::string &text, const llvm::Twine &what);
   bool parseConfig(Description &out);
   bool parseBlock(Description &out);
-  bool parseModel(Description &out);
+  bool parseModel(Description &out, bool kernel);
+  bool atKernel() const;
   bool parsePorts(std::vector<Port> &ports, bool inputs);
   bool parseBound(Port &port);
   bool parseType(TensorType &type);

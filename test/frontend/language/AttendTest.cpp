@@ -139,3 +139,58 @@ TEST(Attend, ShapesAreChecked) {
       HasSubstr("where g divides h, but got f32[b, 4, s, 16], f32[b, 3, "
                 "s, 16] and f32[b, 3, s, 16]"));
 }
+
+TEST(Attend, HeadsMayBeDynamic) {
+  EXPECT_THAT(describe("model m(q: f32[b0, heads, s, 16], slope: f32[heads])\n"
+                       "    -> (y: f32[b0, heads, s, 16]) {\n"
+                       "  return attend(q, q, q) { score = dot * slope[h] }\n}")
+                  .ir,
+              HasSubstr("-> tensor<?x?x?x16xf32>"));
+  EXPECT_THAT(describe("model m(q: f32[b0, heads, s, 16], k: f32[b0, groups, "
+                       "s, 16])\n"
+                       "    -> (y: f32[b0, heads, s, 16]) {\n"
+                       "  return attend(q, k, k)\n}")
+                  .errors,
+              HasSubstr("where g divides h"));
+}
+
+TEST(Attend, ProgramLoopsAreUnrolled) {
+  std::string ir = attend(") {\n"
+                          "  let total = f32(0)\n"
+                          "  for u in 0..3 { let x = q * f32(u)\n"
+                          "    total = total + sum(x * k) }\n"
+                          "  score = total\n"
+                          "}")
+                       .ir;
+  EXPECT_EQ(llvm::StringRef(ir).count("attn.sum"), 3u);
+  EXPECT_THAT(attend(") { for u in 0..3 { let z = dot } score = z }").errors,
+              HasSubstr("unknown name 'z'"));
+  EXPECT_THAT(attend(") { for u in 0..N { score = dot } }").errors,
+              HasSubstr("expects a whole number known when compiling"));
+  EXPECT_THAT(attend(") { dot = q }").errors,
+              HasSubstr("expects score, keep or weight before '='"));
+}
+
+TEST(Attend, IndicesThatMayReachOutsideAreTakenInside) {
+  // Of region[m], the last row is the size less one.
+  std::string ir = attend(") { keep = region[i + 1] == rel[i, j] }").ir;
+  EXPECT_THAT(ir, HasSubstr("tensor.dim"));
+  EXPECT_THAT(ir, HasSubstr("arith.maxsi"));
+  EXPECT_THAT(ir, HasSubstr("arith.minsi"));
+  EXPECT_THAT(attend(") { keep = region[i] == rel[i, j] }").ir,
+              Not(HasSubstr("arith.minsi")));
+}
+
+TEST(Attend, BoundedInputsAreIndicesAsTheyAre) {
+  std::string text = "model m(q: f32[b0, 4, s, 16], rel: i64[s, s] in 0..9,\n"
+                     "        bias: f32[SIZE, 4]) -> (y: f32[b0, 4, s, 16]) {\n"
+                     "  return attend(q, q, q) { score = dot + bias[rel[i, j], "
+                     "h] }\n}";
+  auto with = [&](const std::string &size) {
+    std::string full = text;
+    return describe(full.replace(full.find("SIZE"), 4, size)).ir;
+  };
+  EXPECT_THAT(with("9"), Not(HasSubstr("arith.minsi")));
+  EXPECT_THAT(with("8"), HasSubstr("arith.minsi"));
+  EXPECT_THAT(with("n"), HasSubstr("arith.minsi"));
+}

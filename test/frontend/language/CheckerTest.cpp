@@ -6,6 +6,7 @@
 using namespace attn::lang;
 using testing::HasSubstr;
 using testing::Not;
+using testing::StartsWith;
 
 //===----------------------------------------------------------------------===//
 // Names and config
@@ -88,7 +89,8 @@ TEST(Checker, MissingConfigKeyNamesTheNearest) {
 
 TEST(Checker, SizesAndEpsilonsHaveBounds) {
   EXPECT_THAT(describe(configured, R"({"hidden_size": 1000000000000})").errors,
-              HasSubstr("expects a dimension from 1 to 2147483648, but got"));
+              HasSubstr("expects 'hidden_size' to be a dimension from 1 to "
+                        "2147483648, but got"));
   EXPECT_THAT(
       describe(configured, R"({"hidden_size": 8, "eps": 1e999})").errors,
       HasSubstr("a finite number that is not negative"));
@@ -99,17 +101,54 @@ TEST(Checker, NullTakesTheDefault) {
               HasSubstr("layer.1"));
 }
 
-TEST(Checker, ConfigOfTheWrongKind) {
+/// What the configured model says to a config, of which a tool knows places.
+static std::string configErrors(llvm::StringRef config) {
+  BuildOptions options;
+  options.configPlace = [](llvm::StringRef key) {
+    return "dir/config.json:7:3(" + key.str() + ")";
+  };
+  return describe(configured, config, options).errors;
+}
+
+TEST(Checker, ConfigOfTheWrongKindIsReportedThere) {
+  EXPECT_THAT(configErrors(R"({"hidden_size": "8"})"),
+              StartsWith("dir/config.json:7:3(hidden_size): error: expects "
+                         "'hidden_size' to be a dimension from 1 to "
+                         "2147483648, but got the string \"8\"\n"
+                         "test.attn:2:"));
+  EXPECT_THAT(configErrors(R"({"hidden_size": 8, "layers": 1.5})"),
+              StartsWith("dir/config.json:7:3(layers): error: expects 'layers' "
+                         "to be a whole number known when compiling, but got "
+                         "the number 1.5\n"));
+  EXPECT_THAT(configErrors(R"({"hidden_size": -8})"),
+              HasSubstr("but got the number -8\n"));
+  EXPECT_THAT(configErrors(R"({"hidden_size": 8, "eps": "small"})"),
+              StartsWith("dir/config.json:7:3(eps): error: expects 'eps' to be "
+                         "a number known when compiling, but got the string "
+                         "\"small\"\n"));
+  EXPECT_THAT(configErrors(R"({"hidden_size": 8, "act": [1]})"),
+              HasSubstr("expects 'act' to be a string, but got a JSON array"));
+}
+
+TEST(Checker, ConfigUsedInArithmeticOrAsACondition) {
+  auto errors = [](const std::string &use, llvm::StringRef config) {
+    return describe("config \"args\" { size, flag = true }\n"
+                    "model m(x: f32[b]) -> (y: f32[b]) { " +
+                        use + "\nreturn x }",
+                    config)
+        .errors;
+  };
   EXPECT_THAT(
-      describe(configured, R"({"hidden_size": "8"})").errors,
-      HasSubstr("expects a dimension from 1 to 2147483648, but got the string "
-                "\"8\""));
-  EXPECT_THAT(
-      describe(configured, R"({"hidden_size": 8, "layers": 1.5})").errors,
-      HasSubstr("expects a whole number known when compiling, but got "
-                "the number 1.5"));
-  EXPECT_THAT(describe(configured, R"({"hidden_size": -8})").errors,
-              HasSubstr("but got the number hidden_size (-8)"));
+      errors("let y = 2 * size", R"({"args": {"size": "2"}})"),
+      StartsWith("config.json: error: expects 'size' to be a number, but got "
+                 "the string \"2\"\ntest.attn:2:47: note: used here"));
+  EXPECT_THAT(errors("let y = size % 2", R"({"args": {"size": 2.5}})"),
+              HasSubstr("expects 'size' to be a whole number, but got"));
+  for (const char *use : {"if flag { return x }", "let y = not flag",
+                          "let y = flag ? x : x", "let y = flag and true"})
+    EXPECT_THAT(errors(use, R"({"args": {"flag": "no"}})"),
+                HasSubstr("expects 'flag' to be a condition"))
+        << use;
 }
 
 TEST(Checker, UnknownActivationListsThem) {
@@ -140,11 +179,11 @@ TEST(Checker, GetReadsObjectsOfConfig) {
   EXPECT_THAT(sizeFrom("get(inner, \"size\")", "{}"),
               HasSubstr("config key 'size' is missing"));
   EXPECT_THAT(sizeFrom(size, R"({"inner": [5]})"),
-              HasSubstr("expects a JSON object or null"));
+              HasSubstr("expects 'inner' to be a JSON object or null"));
 }
 
 TEST(Checker, NoTensorIsNull) {
-  EXPECT_THAT(body("return x == null ? y : x + x").ir, HasSubstr("arith.addf"));
+  EXPECT_THAT(body("return x == null ? -x : x + x").ir, HasSubstr("arith.addf"));
   EXPECT_THAT(body("let y = null\nreturn null != y ? y : x").errors, "");
 }
 
@@ -207,7 +246,8 @@ TEST(Checker, NamesAreDefinedOnce) {
 TEST(Checker, ChoosesAModel) {
   std::string two = "model a(x: f32[n]) -> (y: f32[n]) { return x }\n"
                     "model b(x: f32[n]) -> (y: f32[n]) { return x }\n";
-  EXPECT_THAT(describe(two).errors, HasSubstr("several models, 'a', 'b'"));
+  EXPECT_THAT(describe(two).errors,
+              HasSubstr("several entries, model 'a', model 'b'"));
   BuildOptions options;
   options.model = "b";
   EXPECT_THAT(describe(two, "{}", options).ir, HasSubstr("func.func @b"));

@@ -36,13 +36,13 @@ TEST(Parser, ReportsSeveralErrors) {
   EXPECT_THAT(errors, HasSubstr("t.attn:2:7: error: expects the block's name, "
                                 "but got number '3'"));
   EXPECT_THAT(errors, HasSubstr("t.attn:5:1: error: expects '(' before the "
-                                "model's inputs, but got the end"));
+                                "inputs, but got the end"));
 }
 
 TEST(Parser, UnknownItem) {
   EXPECT_EQ(errorsOf("modell m() -> () {}"),
             "t.attn:1:1: error: expects config, let, require, ignore, import, "
-            "block or model, but got name 'modell'\n"
+            "block, model or kernel, but got name 'modell'\n"
             "modell m() -> () {}\n"
             "^\n");
 }

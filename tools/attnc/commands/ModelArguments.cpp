@@ -27,6 +27,10 @@ attn::tool::readModelOptions(const CommandLine &line) {
   options.config = line.value(OPT_config);
   options.weights = line.value(OPT_weights);
   options.entry = line.value(OPT_entry);
+  options.kernel = line.value(OPT_kernel);
+  if (!options.entry.empty() && !options.kernel.empty())
+    return make_error<UsageError>("options '--entry' and '--kernel' both name "
+                                  "what is built; expects one");
   options.absent = line.values(OPT_without);
   for (const auto &[name, size] : *dims)
     options.dims[name] = size;
@@ -41,9 +45,10 @@ attn::tool::namesOf(const weights::TensorTable &table) {
 
 Error attn::tool::refuseModelOptions(const CommandLine &line) {
   static constexpr std::pair<OptionId, StringLiteral> options[] = {
-      {OPT_config, "--config"},   {OPT_weights, "--weights"},
-      {OPT_entry, "--entry"},     {OPT_dim, "--dim"},
-      {OPT_without, "--without"}, {OPT_target, "--target"}};
+      {OPT_config, "--config"}, {OPT_weights, "--weights"},
+      {OPT_entry, "--entry"},   {OPT_kernel, "--kernel"},
+      {OPT_dim, "--dim"},       {OPT_without, "--without"},
+      {OPT_target, "--target"}};
   for (const auto &[id, name] : options)
     if (line.has(id))
       return make_error<UsageError>(
