@@ -107,3 +107,19 @@ TEST(Zoo, UnsupportedConfigIsRefused) {
               HasSubstr("hidden_size must be a multiple of "
                         "num_attention_heads"));
 }
+
+TEST(Zoo, PicturesAreSquare) {
+  BuildOptions options;
+  options.model = "ViTForImageClassification";
+  auto with = [&](llvm::json::Value size) {
+    llvm::json::Value json = *llvm::json::parse(config("vit"));
+    (*json.getAsObject())["image_size"] = std::move(size);
+    std::string text;
+    llvm::raw_string_ostream(text) << json;
+    return describe(*zoo::forModelType("vit"), text, options);
+  };
+  EXPECT_THAT(with(llvm::json::Array{32, 32}).ir, HasSubstr("x3x32x32xf32>"));
+  EXPECT_THAT(with(llvm::json::Array{32, 16}).errors,
+              HasSubstr("only square pictures are supported"));
+  EXPECT_THAT(with("32").errors, HasSubstr("expects 'image_size' to be"));
+}
