@@ -148,6 +148,10 @@ Value Checker::fold(Function function, const std::vector<Value> &values,
   case Function::ToF32:
     result = x[0];
     break;
+  case Function::ToI64:
+    if (std::fabs(x[0]) < 9e15)
+      return Value::of(Dim(int64_t(x[0])));
+    return error(position, "the whole number does not fit in 53 bits");
   case Function::Lt:
     return Value::of(x[0] < x[1]);
   case Function::Le:

@@ -182,6 +182,10 @@ TEST(Checker, GetReadsObjectsOfConfig) {
               HasSubstr("expects 'inner' to be a JSON object or null"));
 }
 
+TEST(Checker, WholePartOfANumber) {
+  EXPECT_THAT(sizeFrom("i64(2.9 * 3)", "{}"), HasSubstr("tensor<8xf32>"));
+}
+
 TEST(Checker, NoTensorIsNull) {
   EXPECT_THAT(body("return x == null ? -x : x + x").ir, HasSubstr("arith.addf"));
   EXPECT_THAT(body("let y = null\nreturn null != y ? y : x").errors, "");

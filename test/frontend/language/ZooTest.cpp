@@ -32,15 +32,31 @@ struct Case {
 
 TEST(Zoo, EveryModelBuilds) {
   std::set<std::string> seen;
-  for (const Case &c :
-       {Case{"bart", "bart"}, Case{"bert", "bert"}, Case{"clip", "clip"},
-        Case{"deit", "deit"}, Case{"dinov2", "dinov2"},
-        Case{"distilbert", "distilbert"}, Case{"gemma2", "gemma2"},
-        Case{"gpt2", "gpt2"}, Case{"llama", "llama"}, Case{"marian", "marian"},
-        Case{"mistral", "mistral"}, Case{"qwen2", "qwen3"},
-        Case{"qwen3", "qwen3"}, Case{"roberta", "roberta"},
-        Case{"swin", "swin"}, Case{"t5", "t5"}, Case{"vit", "vit"},
-        Case{"whisper", "whisper"}}) {
+  for (const Case &c : {Case{"albert", "albert"},
+                        Case{"bart", "bart"},
+                        Case{"bert", "bert"},
+                        Case{"clip", "clip"},
+                        Case{"deit", "deit"},
+                        Case{"dinov2", "dinov2"},
+                        Case{"distilbert", "distilbert"},
+                        Case{"electra", "electra"},
+                        Case{"gemma2", "gemma2"},
+                        Case{"gpt2", "gpt2"},
+                        Case{"gpt_neox", "gpt-neox"},
+                        Case{"llama", "llama"},
+                        Case{"marian", "marian"},
+                        Case{"mistral", "mistral"},
+                        Case{"mpnet", "mpnet"},
+                        Case{"opt", "opt"},
+                        Case{"phi", "phi"},
+                        Case{"qwen2", "qwen2"},
+                        Case{"qwen3", "qwen3"},
+                        Case{"roberta", "roberta"},
+                        Case{"siglip", "siglip"},
+                        Case{"swin", "swin"},
+                        Case{"t5", "t5"},
+                        Case{"vit", "vit"},
+                        Case{"whisper", "whisper"}}) {
     std::optional<Source> source = zoo::forModelType(c.description);
     ASSERT_TRUE(source) << c.description;
     seen.insert(source->name);
@@ -52,7 +68,7 @@ TEST(Zoo, EveryModelBuilds) {
       Described all = describe(*source, config(c.config), options);
       EXPECT_THAT(all.ir, HasSubstr("func.func @" + model.name)) << all.errors;
       options.absent = model.optionalInputs;
-      bool pairs = model.name == "CLIPModel";
+      bool pairs = model.name == "CLIPModel" || model.name == "SiglipModel";
       options.dims[pairs ? "texts" : "batch"] = 3;
       Described fixed = describe(*source, config(c.config), options);
       EXPECT_THAT(fixed.ir, HasSubstr("tensor<3x")) << fixed.errors;
@@ -64,15 +80,17 @@ TEST(Zoo, EveryModelBuilds) {
 
 TEST(Zoo, ModelTypes) {
   EXPECT_THAT(zoo::modelTypes(),
-              testing::ElementsAre("bart", "bert", "clip", "deit", "dinov2",
-                                   "distilbert", "gemma2", "gpt2", "llama",
-                                   "marian", "mistral", "qwen2", "qwen3",
-                                   "roberta", "swin", "t5", "vit", "whisper",
-                                   "xlm-roberta"));
+              testing::ElementsAre("albert", "bart", "bert", "clip", "deit",
+                                   "dinov2", "distilbert", "electra", "gemma2",
+                                   "gpt2", "gpt_neox", "llama", "marian",
+                                   "mistral", "mpnet", "opt", "phi", "qwen2",
+                                   "qwen3", "roberta", "siglip", "swin", "t5",
+                                   "vit", "whisper", "xlm-roberta"));
   EXPECT_EQ(zoo::forModelType("xlm-roberta")->name, "roberta.attn");
   EXPECT_FALSE(zoo::forModelType("resnet"));
   // What others import is no model.
-  EXPECT_FALSE(zoo::forModelType("rope"));
+  for (const zoo::Entry &part : zoo::parts())
+    EXPECT_FALSE(zoo::forModelType(part.name)) << part.name.str();
 }
 
 TEST(Zoo, ExamplesBuild) {

@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Makes golden cases with transformers and torch (CPU); attnc has no part in it.
+
+    make.py OUTPUT [NAME...]
+
+Needs transformers 5.23.0. The README beside this file says what a case holds. Each model runs in float64, with what the
+library casts to float32 promoted too; its tolerance comes from its own run in float32.
+"""
+
+import json
+import pathlib
+import sys
+
+import torch
+import transformers
+from safetensors.torch import save_file
+
+# Name: class, config, inputs as (name, shape, values below) or (name, shape) of floats, and outputs.
+TOKENS = ("input_ids", (2, 11), 100)
+PADDED = ("attention_mask", (2, 11), None)
+SMALL = dict(vocab_size=100, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64)
+CASES = {
+    "albert": ("AlbertModel", dict(SMALL, embedding_size=16, max_position_embeddings=40),
+               [TOKENS, PADDED], ["last_hidden_state", "pooler_output"]),
+    "electra": ("ElectraModel", dict(SMALL, embedding_size=16, max_position_embeddings=40),
+                [TOKENS, PADDED], ["last_hidden_state"]),
+    "gpt-neox": ("GPTNeoXForCausalLM",
+                 dict(SMALL, rotary_pct=0.5, max_position_embeddings=40, tie_word_embeddings=False),
+                 [TOKENS], ["logits"]),
+    "llama-3.1": ("LlamaForCausalLM",
+                  dict(SMALL, num_key_value_heads=2, max_position_embeddings=64, tie_word_embeddings=True,
+                       rope_parameters=dict(rope_type="llama3", rope_theta=10000.0, factor=8.0, low_freq_factor=1.0,
+                                            high_freq_factor=4.0, original_max_position_embeddings=32)),
+                  [("input_ids", (1, 40), 100)], ["logits"]),
+    "mpnet": ("MPNetModel", dict(SMALL, max_position_embeddings=40),
+              [TOKENS, PADDED], ["last_hidden_state", "pooler_output"]),
+    "opt": ("OPTForCausalLM",
+            dict(vocab_size=100, hidden_size=32, num_hidden_layers=2, ffn_dim=64, num_attention_heads=4,
+                 max_position_embeddings=40, word_embed_proj_dim=16),
+            [TOKENS, PADDED], ["logits"]),
+    "phi": ("PhiForCausalLM", dict(SMALL, num_key_value_heads=2, partial_rotary_factor=0.5, max_position_embeddings=40),
+            [TOKENS], ["logits"]),
+    "qwen2": ("Qwen2ForCausalLM",
+              dict(SMALL, num_key_value_heads=2, max_position_embeddings=40, use_sliding_window=True,
+                   sliding_window=5, max_window_layers=1),
+              [TOKENS], ["logits"]),
+    "siglip": ("SiglipModel",
+               dict(text_config=dict(SMALL, max_position_embeddings=11, projection_size=32),
+                    vision_config=dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+                                       image_size=32, patch_size=8)),
+               [("input_ids", (3, 11), 100), ("pixel_values", (2, 3, 32, 32))],
+               ["logits_per_image", "logits_per_text", "text_embeds", "image_embeds"]),
+}
+
+
+def randomize(model, generator):
+    """Weights that tell: attention far from uniform, biases and norms that matter."""
+    def normal(p, deviation, mean=0.0):
+        p.copy_(torch.randn(p.shape, generator=generator) * deviation + mean)
+
+    tables = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
+    norms = {id(m.weight) for m in model.modules() if "norm" in type(m).__name__.lower() and hasattr(m, "weight")}
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            if id(p) in norms or "lambda" in name:
+                normal(p, 0.1, 1.0)
+            elif id(p) in tables or "token" in name or "table" in name or "position" in name:
+                normal(p, 0.5)
+            elif p.dim() < 2:
+                normal(p, 0.1)
+            else:
+                normal(p, p[0].numel() ** -0.5)
+
+
+def make_inputs(inputs, generator):
+    made = {}
+    for name, shape, *below in inputs:
+        if not below:
+            made[name] = torch.randn(shape, generator=generator)
+        elif below[0]:
+            made[name] = torch.randint(3, below[0], shape, generator=generator)
+        else:  # the second row is padded at its end
+            made[name] = torch.ones(shape, dtype=torch.int64)
+            made[name][1, -4:] = 0
+    return made
+
+
+def forward(model, inputs, outputs, dtype):
+    model = model.to(dtype)
+    converted = {k: v.to(dtype) if v.is_floating_point() else v for k, v in inputs.items()}
+    with torch.no_grad():
+        result = model(**converted)
+    return {name: result[name].to(torch.float32 if dtype == torch.float32 else torch.float64) for name in outputs}
+
+
+class promoted:
+    """Casts to float32 inside the library become casts to float64."""
+
+    def __enter__(self):
+        self.saved = (torch.Tensor.float, torch.Tensor.to, torch.nn.functional.softmax)
+        float32, to, softmax = torch.float32, torch.Tensor.to, torch.nn.functional.softmax
+
+        def promote(x):
+            return torch.float64 if x is float32 else x
+
+        def wide_to(tensor, *args, **kwargs):
+            return to(tensor, *map(promote, args), **{k: promote(v) for k, v in kwargs.items()})
+
+        def wide_softmax(x, dim=None, _stacklevel=3, dtype=None):
+            return softmax(x, dim=dim, dtype=promote(dtype))
+
+        torch.Tensor.float = lambda tensor: tensor.double()
+        torch.Tensor.to = wide_to
+        torch.nn.functional.softmax = wide_softmax
+
+    def __exit__(self, *_):
+        torch.Tensor.float, torch.Tensor.to, torch.nn.functional.softmax = self.saved
+
+
+def make(name, folder):
+    cls, config, inputs, outputs = CASES[name]
+    seed = sum(map(ord, name))
+    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+    model_class = getattr(transformers, cls)
+    model = model_class(model_class.config_class(**config, attn_implementation="eager")).eval()
+    randomize(model, generator)
+    tensors = make_inputs(inputs, generator)
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(folder)
+    # Rotary tables are made in float32 and promoted, as the library keeps them.
+    single = forward(model, tensors, outputs, torch.float32)
+    with promoted():
+        exact = forward(model, tensors, outputs, torch.float64)
+    error = max((single[o].double() - exact[o]).abs().max().item() for o in outputs)
+    atol = max(2e-5, float(f"{20 * error:.0e}"))
+    save_file(tensors, folder / "inputs.safetensors")
+    save_file({o: exact[o].float().contiguous() for o in outputs}, folder / "outputs.safetensors")
+    (folder / "case.json").write_text(json.dumps({
+        "source": f"transformers {transformers.__version__} {cls}",
+        "made_by": "make.py",
+        "seed": seed,
+        "tolerance": {"rtol": 1e-4, "atol": atol},
+        "torch_float32_max_abs_error": float(f"{error:.3g}"),
+        "outputs": {o: {"shape": list(exact[o].shape), "mean_abs": float(f"{exact[o].abs().mean().item():.4g}")}
+                    for o in outputs},
+    }, indent=2) + "\n")
+    print(f"{name}: error of float32 {error:.2e}, atol {atol:.0e}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    for case in sys.argv[2:] or CASES:
+        make(case, pathlib.Path(sys.argv[1]) / case)
