@@ -91,7 +91,7 @@ static void read_rows(decoder *self, attn_image *image) {
    the file can hold is refused before its memory is touched. */
 static int could_hold(j_decompress_ptr jpeg, size_t file_bytes) {
   uint64_t pixels = (uint64_t)jpeg->image_width * jpeg->image_height;
-  return pixels / (64 * 8 * 16) <= file_bytes;
+  return pixels / (UINT64_C(64) * 8 * 16) <= file_bytes;
 }
 
 /* Everything that may longjmp. */

@@ -164,9 +164,9 @@ static void resize_columns_first(const resize *r) {
       {r->y.begin, height, stride, 0},
       {0, channels, 1, 0}};
   halide_dimension_t out_dims[3];
-  halide_buffer_t in =
-      attn_image_view(r->image->pixels + r->x.first_sample * channels,
-                      halide_type_uint, 8, 3, in_dims);
+  halide_buffer_t in = attn_image_view(
+      r->image->pixels + (ptrdiff_t)r->x.first_sample * channels,
+      halide_type_uint, 8, 3, in_dims);
   halide_buffer_t flat =
       attn_image_view(r->middle, halide_type_uint, 8, 3, flat_dims);
   halide_buffer_t middle =
