@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+import subprocess
 
 # LLVM's shared library is not instrumented: memory that its bump allocators hand
 # out stays poisoned in the eyes of our instrumented code (allow_user_poisoning),
@@ -60,6 +61,8 @@ def add_features(config, lit_config):
         config.available_features.add("attnc")
     if shutil.which("rustc"):
         config.available_features.add("rustc")
+    if can_mount():
+        config.available_features.add("user-mounts")
     missing = missing_for_aarch64()
     if missing:
         lit_config.note("aarch64 tests are skipped, missing: " + ", ".join(missing))
@@ -77,6 +80,15 @@ def missing_for_aarch64():
     if not os.path.isdir("/usr/lib/gcc-cross/aarch64-linux-gnu"):
         missing.append("libgcc-12-dev-arm64-cross")
     return missing
+
+
+def can_mount():
+    """Whether a test may mount a file system of its own."""
+    words = "unshare --user --map-root-user --mount mount -t tmpfs none /mnt"
+    try:
+        return not subprocess.run(words.split(), check=False, capture_output=True).returncode
+    except OSError:
+        return False
 
 
 def host_isa():

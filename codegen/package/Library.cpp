@@ -3,13 +3,20 @@
 
 #include "codegen/package/Library.h"
 #include "codegen/package/Embedded.h"
+#include "frontend/weights/File.h"
 #include "lld/Common/Driver.h"
-#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Object/ArchiveWriter.h"
+#include "llvm/Support/CrashRecoveryContext.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/TargetParser/Triple.h"
+
+#include <cerrno>
+#include <csignal>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <utility>
 
 LLD_HAS_DRIVER(elf)
 
@@ -37,11 +44,14 @@ Error writeArchive(StringRef path, ArrayRef<ObjectFile> objects) {
     member.MemberName = object.name;
     members.push_back(std::move(member));
   }
-  if (Error error = llvm::writeArchive(
-          path, members, SymtabWritingMode::NormalSymtab,
-          object::Archive::K_GNU, /*Deterministic=*/true, /*Thin=*/false))
-    return fail(path + ": cannot write: " + toString(std::move(error)));
-  return Error::success();
+  // The archiver's own way to a file ends the program on a full disk.
+  auto archive = writeArchiveToBuffer(members, SymtabWritingMode::NormalSymtab,
+                                      object::Archive::K_GNU,
+                                      /*Deterministic=*/true, /*Thin=*/false);
+  if (!archive)
+    return fail(path + ": cannot write: " + toString(archive.takeError()));
+  return weights::writeFileAtomically(
+      path, [&](raw_ostream &os) { os << (*archive)->getBuffer(); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -53,27 +63,53 @@ static StringRef emulation(const TargetSpec &target) {
                                                             : "elf_x86_64";
 }
 
-/// LLD reads files only: writes `objects` into `folder` and returns their
-/// paths.
-static Expected<std::vector<std::string>>
-writeObjects(StringRef folder, ArrayRef<ObjectFile> objects) {
-  std::vector<std::string> paths;
-  for (const ObjectFile &object : objects) {
-    SmallString<128> path(folder);
-    sys::path::append(path, object.name);
-    std::error_code code;
-    raw_fd_ostream os(path, code);
+namespace {
+/// A file in memory that has a path in this process: LLD reads files only.
+class MemoryFile {
+public:
+  static Expected<MemoryFile> create(const ObjectFile &object) {
+    MemoryFile file(::memfd_create(object.name.c_str(), MFD_CLOEXEC));
+    std::error_code code(file.descriptor < 0 ? errno : 0,
+                         std::generic_category());
     if (!code) {
+      raw_fd_ostream os(file.descriptor, /*shouldClose=*/false);
       os << object.bytes;
-      os.close();
+      os.flush();
       code = os.error();
       os.clear_error();
     }
     if (code)
-      return fail(path + ": cannot write: " + code.message());
-    paths.push_back(path.str().str());
+      return fail(object.name +
+                  ": cannot hold it in memory: " + code.message());
+    return file;
   }
-  return paths;
+  MemoryFile(MemoryFile &&other) noexcept
+      : descriptor(std::exchange(other.descriptor, -1)) {}
+  MemoryFile &operator=(MemoryFile &&) = delete;
+  ~MemoryFile() {
+    if (descriptor >= 0)
+      ::close(descriptor);
+  }
+
+  std::string path() const {
+    return "/proc/self/fd/" + std::to_string(descriptor);
+  }
+
+private:
+  explicit MemoryFile(int descriptor) : descriptor(descriptor) {}
+
+  int descriptor;
+};
+} // namespace
+
+/// LLD writes PATH.tmpXXXXXXX first, which stays where LLD is stopped.
+static void removeUnfinished(StringRef path) {
+  std::string prefix = (sys::path::filename(path) + ".tmp").str();
+  std::error_code error;
+  for (sys::fs::directory_iterator it(sys::path::parent_path(path), error), end;
+       it != end && !error; it.increment(error))
+    if (sys::path::filename(it->path()).starts_with(prefix))
+      (void)sys::fs::remove(it->path());
 }
 
 static Error runLinker(StringRef path, ArrayRef<std::string> options) {
@@ -82,8 +118,15 @@ static Error runLinker(StringRef path, ArrayRef<std::string> options) {
     arguments.push_back(option.c_str());
   std::string messages;
   raw_string_ostream os(messages);
+  // LLD maps what it writes: on a full disk it faults, and is stopped.
+  CrashRecoveryContext::Enable();
   lld::Result result =
       lld::lldMain(arguments, os, os, {{lld::Gnu, &lld::elf::link}});
+  CrashRecoveryContext::Disable();
+  if (result.retCode == 128 + SIGBUS) {
+    removeUnfinished(path);
+    return fail(path + ": cannot write: No space left on device");
+  }
   if (result.retCode != 0 || !result.canRunAgain)
     return fail(path + ": cannot link: " + StringRef(messages).trim());
   return Error::success();
@@ -92,16 +135,17 @@ static Error runLinker(StringRef path, ArrayRef<std::string> options) {
 static Error link(StringRef path, const TargetSpec &target,
                   ArrayRef<ObjectFile> objects,
                   std::vector<std::string> options) {
-  SmallString<128> folder;
-  if (std::error_code code = sys::fs::createUniqueDirectory("attnc", folder))
-    return fail("cannot create a temporary folder: " + code.message());
-  scope_exit cleanup([&] { sys::fs::remove_directories(folder); });
-  Expected<std::vector<std::string>> paths = writeObjects(folder, objects);
-  if (!paths)
-    return paths.takeError();
+  std::vector<MemoryFile> files;
+  for (const ObjectFile &object : objects) {
+    auto file = MemoryFile::create(object);
+    if (!file)
+      return file.takeError();
+    files.push_back(std::move(*file));
+  }
   options.insert(options.end(), {"-m", emulation(target).str(), "-o",
                                  path.str(), "--threads=1"});
-  options.insert(options.end(), paths->begin(), paths->end());
+  for (const MemoryFile &file : files)
+    options.push_back(file.path());
   return runLinker(path, options);
 }
 

@@ -68,12 +68,25 @@ static Error dispatch(const CommandLine &line) {
   return make_error<UsageError>("expects a subcommand");
 }
 
+/// A full disk behind standard output is an error like any other.
+static int checkOutput() {
+  outs().flush();
+  if (!outs().has_error())
+    return ExitOk;
+  std::error_code error = outs().error();
+  outs().clear_error();
+  return report(createStringError(error, "cannot write to standard output: " +
+                                             error.message()));
+}
+
 int main(int argc, char **argv) {
   InitLLVM init(argc, argv);
   Expected<CommandLine> line = CommandLine::parse(argc, argv);
   if (!line)
     return report(line.takeError());
+  int code = ExitOk;
   if (Error error = dispatch(*line))
-    return report(std::move(error));
-  return ExitOk;
+    code = report(std::move(error));
+  int output = checkOutput();
+  return code == ExitOk ? output : code;
 }

@@ -8,7 +8,7 @@
 #include "tools/attnc/commands/Commands.h"
 #include "tools/attnc/commands/ModelArguments.h"
 #include "tools/attnc/engine/Compiler.h"
-#include "tools/attnc/engine/StagingDirectory.h"
+#include "tools/attnc/engine/StagedFiles.h"
 #include "tools/attnc/report/Explain.h"
 #include "tools/attnc/report/Progress.h"
 #include "llvm/Support/Path.h"
@@ -51,7 +51,7 @@ Error writeText(StringRef path, StringRef text) {
 
 /// LLVM IR or assembly of every variant, one file each.
 Error writeVariantTexts(Compiler &compiler, const CompilerOptions &options,
-                        Emit emit, StagingDirectory &files) {
+                        Emit emit, StagedFiles &files) {
   for (const TargetSpec *target : options.targets) {
     auto code = compiler.generate(*target, Stage::Llvm);
     if (!code)
@@ -80,7 +80,7 @@ Error writeVariantTexts(Compiler &compiler, const CompilerOptions &options,
 
 Error writeLibrary(Compiler &compiler, const CompilerOptions &options,
                    const package::ProgramSpec &program, Emit emit,
-                   StagingDirectory &files) {
+                   StagedFiles &files) {
   if (emit == Emit::Ir || emit == Emit::Asm)
     return writeVariantTexts(compiler, options, emit, files);
   auto objects = compiler.emitObjects(program);
@@ -97,8 +97,7 @@ Error writeLibrary(Compiler &compiler, const CompilerOptions &options,
 }
 
 Error writeWeights(Compiler &compiler, frontend::Model &model,
-                   const package::ProgramSpec &program,
-                   StagingDirectory &files) {
+                   const package::ProgramSpec &program, StagedFiles &files) {
   if (!program.weightsBytes)
     return Error::success();
   Progress progress("packing weights", program.weightsBytes);
@@ -142,68 +141,91 @@ Error checkName(StringRef name) {
       "'-' and '.'; give another with --name");
 }
 
-} // namespace
+/// What the command line asks for, but for the model.
+struct CompileOptions {
+  CompilerOptions compiler;
+  Emit emit = Emit::Static;
+  std::optional<Stage> dumpAfter;
+  bool explains = false;
+  std::string directory; ///< May be empty where something is only printed.
+};
 
-Error attn::tool::compileCommand(const CommandLine &line) {
-  auto request = readModelOptions(line);
-  if (!request)
-    return request.takeError();
+Expected<CompileOptions> readCompileOptions(const CommandLine &line) {
+  CompileOptions options;
   auto targets = readTargets(line);
   if (!targets)
     return targets.takeError();
+  options.compiler.targets = *targets;
   auto emit = parseEmit(line.value(OPT_emit, "static"));
   if (!emit)
     return emit.takeError();
-  std::optional<Stage> dumpStage;
+  options.emit = *emit;
   if (line.has(OPT_dump_after)) {
     auto stage = parseStage(line.value(OPT_dump_after));
     if (!stage)
       return stage.takeError();
-    dumpStage = *stage;
+    options.dumpAfter = *stage;
   }
-  std::string directory = line.value(OPT_o);
-  if (directory.empty() && !dumpStage && !line.has(OPT_explain))
+  options.compiler.name = line.value(OPT_name);
+  if (line.has(OPT_name))
+    if (Error error = checkName(options.compiler.name))
+      return std::move(error);
+  options.explains = line.has(OPT_explain);
+  options.directory = line.value(OPT_o);
+  if (options.directory.empty() && !options.dumpAfter && !options.explains)
     return make_error<UsageError>(
         "'attnc compile' expects a directory for the generated files: -o DIR");
+  return options;
+}
 
-  request->needsWeights = !directory.empty();
-  auto context = makeContext();
-  auto model = frontend::openModel(context.get(), *request);
-  if (!model)
-    return model.takeError();
-  CompilerOptions options;
-  options.name = line.value(OPT_name);
-  options.targets = *targets;
-  Compiler compiler(*model, options);
-  if (Error error = checkName(compiler.name()))
-    return error;
-  if (dumpStage)
-    return dump(compiler, options, *dumpStage);
-
-  std::optional<Explainer> explainer;
-  if (line.has(OPT_explain))
-    explainer.emplace(model->function());
-  if (Error error = compiler.lowerTo(Stage::Plan))
-    return error;
-  if (explainer)
-    for (const TargetSpec *target : options.targets)
-      if (Error error = explainer->print(model->function(), *target, outs()))
-        return error;
-  if (directory.empty())
-    return Error::success();
+/// Library, header and weights of a planned model.
+Error writeFiles(Compiler &compiler, frontend::Model &model,
+                 const CompileOptions &options) {
   auto program = compiler.describe();
   if (!program)
     return program.takeError();
-  auto files = StagingDirectory::create(directory);
+  auto files = StagedFiles::create(options.directory);
   if (!files)
     return files.takeError();
-  if (Error error = writeLibrary(compiler, options, *program, *emit, *files))
+  if (Error error = writeLibrary(compiler, options.compiler, *program,
+                                 options.emit, *files))
     return error;
-  if (Error error = writeWeights(compiler, *model, *program, *files))
+  if (Error error = writeWeights(compiler, model, *program, *files))
     return error;
   if (Error error = writeText(
           files->path(compiler.name() + ".h"),
           package::makeHeader(program->interface, program->weightsBytes > 0)))
     return error;
   return files->publish();
+}
+
+} // namespace
+
+Error attn::tool::compileCommand(const CommandLine &line) {
+  auto request = readModelOptions(line);
+  auto options = readCompileOptions(line);
+  if (!request || !options)
+    return joinErrors(request.takeError(), options.takeError());
+  request->needsWeights = !options->directory.empty();
+  auto context = makeContext();
+  auto model = frontend::openModel(context.get(), *request);
+  if (!model)
+    return model.takeError();
+  Compiler compiler(*model, options->compiler);
+  if (Error error = checkName(compiler.name()))
+    return error;
+  if (options->dumpAfter)
+    return dump(compiler, options->compiler, *options->dumpAfter);
+
+  std::optional<Explainer> explainer;
+  if (options->explains)
+    explainer.emplace(model->function());
+  if (Error error = compiler.lowerTo(Stage::Plan))
+    return error;
+  if (explainer)
+    for (const TargetSpec *target : options->compiler.targets)
+      if (Error error = explainer->print(model->function(), *target, outs()))
+        return error;
+  return options->directory.empty() ? Error::success()
+                                    : writeFiles(compiler, *model, *options);
 }

@@ -7,6 +7,7 @@
 #include "llvm/Support/BLAKE3.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <cstdlib>
@@ -110,7 +111,7 @@ void trim(StringRef directory, StringRef keep) {
   for (const Model &model : models) {
     if (total <= kCapacityBytes)
       break;
-    sys::fs::remove_directories(model.path);
+    (void)sys::fs::remove_directories(model.path);
     total -= model.bytes;
   }
 }
@@ -147,13 +148,20 @@ attn::tool::compileCached(frontend::Model &model,
   if (std::error_code error = sys::fs::create_directory(
           staging, /*IgnoreExisting=*/false, sys::fs::owner_all))
     return fail(staging, error);
-  if (Error error = compileForUse(model, options, staging)) {
-    sys::fs::remove_directories(staging);
-    return std::move(error);
+  const std::string files[] = {(staging + "/" + name + ".so").str(),
+                               (staging + "/" + name + ".weights").str()};
+  for (const std::string &file : files)
+    sys::RemoveFileOnSignal(file);
+  Error failure = compileForUse(model, options, staging);
+  for (const std::string &file : files)
+    sys::DontRemoveFileOnSignal(file);
+  if (failure) {
+    (void)sys::fs::remove_directories(staging);
+    return std::move(failure);
   }
   // Another process may have been faster: its result is the same.
   if (std::error_code error = sys::fs::rename(staging, entry)) {
-    sys::fs::remove_directories(staging);
+    (void)sys::fs::remove_directories(staging);
     if (!sys::fs::exists(library))
       return fail(entry, error);
   }
