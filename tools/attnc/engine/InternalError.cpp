@@ -42,8 +42,10 @@ private:
   std::optional<Failure> &failure;
 };
 
-/// Writes with `write`; returns what the message says about the file.
-std::string writeReproducer(function_ref<void(raw_ostream &)> write) {
+/// Writes with `write`; returns what the message says about the file, and how
+/// to meet the defect again where `replay` is a command that does.
+std::string writeReproducer(function_ref<void(raw_ostream &)> write,
+                            StringRef replay) {
   SmallString<128> path;
   int fd;
   if (std::error_code error =
@@ -51,16 +53,21 @@ std::string writeReproducer(function_ref<void(raw_ostream &)> write) {
     return "no reproducer can be written: " + error.message();
   raw_fd_ostream file(fd, /*shouldClose=*/true);
   write(file);
-  return ("please report it with " + path +
-          ", which holds the model's structure and no weights")
-      .str();
+  std::string text = ("please report it with " + path +
+                      ", which holds the model's structure and no weights")
+                         .str();
+  if (!replay.empty())
+    text += (", and fails again with: " + replay + " " + path).str();
+  return text;
 }
 
-Error internalError(const Twine &what,
-                    function_ref<void(raw_ostream &)> write) {
+Error internalError(const Twine &what, function_ref<void(raw_ostream &)> write,
+                    StringRef replay = "") {
   return make_error<InternalError>("internal error: " + what + "; " +
-                                   writeReproducer(write));
+                                   writeReproducer(write, replay));
 }
+
+constexpr StringLiteral kReplay = "attn-opt --run-reproducer";
 
 /// The module before the passes, with their pipeline as MLIR's own reproducers
 /// have it.
@@ -101,14 +108,14 @@ Error attn::tool::runPasses(mlir::PassManager &manager, mlir::ModuleOp module,
   bool survived = recovery.RunSafely([&] { result = manager.run(module); });
   CrashRecoveryContext::Disable();
   if (!survived)
-    return internalError("a pass crashed", write);
+    return internalError("a pass crashed", write, kReplay);
   if (mlir::succeeded(result))
     return Error::success();
   std::string pass = failure ? failure->pass : "the pipeline";
   if (failure && !failure->isValid)
-    return internalError("invalid IR after " + pass, write);
+    return internalError("invalid IR after " + pass, write, kReplay);
   if (!saidWhy)
-    return internalError(pass + " failed without a reason", write);
+    return internalError(pass + " failed without a reason", write, kReplay);
   return createStringError(inconvertibleErrorCode(), declined);
 }
 
