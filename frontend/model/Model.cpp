@@ -192,6 +192,12 @@ static std::vector<std::string> absentInputs(const ModelOptions &options,
   return absent;
 }
 
+// Of errors without a place, whoever prints this says that they are errors.
+static Error diagnosticsError(StringRef text) {
+  text.consume_front("error: ");
+  return createStringError(text.rtrim());
+}
+
 static Expected<Model> buildDescription(mlir::MLIRContext *context,
                                         const ModelOptions &options,
                                         Files files) {
@@ -219,7 +225,7 @@ static Expected<Model> buildDescription(mlir::MLIRContext *context,
   model.module =
       lang::buildModel(context, files.description, build, diagnostics);
   if (!model.module)
-    return createStringError(StringRef(diagnostics).rtrim());
+    return diagnosticsError(diagnostics);
   return model;
 }
 

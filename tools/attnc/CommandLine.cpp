@@ -135,7 +135,7 @@ Expected<CommandLine> CommandLine::parse(int argc, char **argv) {
     std::string owner =
         line.commandName.empty() ? "attnc" : "attnc " + line.commandName;
     return make_error<UsageError>(
-        "'" + spelling + "' is not an option of '" + owner + "'" +
+        Twine("'") + spelling + "' is not an option of '" + owner + "'" +
         suggestion(spelling, table.optionNames(line.commandName)));
   }
   return line;

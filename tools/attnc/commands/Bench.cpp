@@ -33,7 +33,7 @@ Expected<std::string> findLibrary(const CommandLine &line, StringRef path) {
     if (Error error = refuseModelOptions(line))
       return std::move(error);
     SmallString<128> absolute(path);
-    sys::fs::make_absolute(absolute);
+    (void)sys::fs::make_absolute(absolute);
     return absolute.str().str();
   }
   auto request = readModelOptions(line);
@@ -116,7 +116,7 @@ Error becomeSecondProcess(const CommandLine &line, StringRef path) {
     ::execv("/proc/self/exe", arguments.data());
     error = fail(Twine("cannot start attnc again: ") + std::strerror(errno));
   }
-  sys::fs::remove(fmaKernel);
+  (void)sys::fs::remove(fmaKernel);
   return error;
 }
 
@@ -130,7 +130,7 @@ Error attn::tool::benchCommand(const CommandLine &line) {
   if (!line.has(OPT_fma_kernel))
     return becomeSecondProcess(line, *path);
   auto report = measureLibrary(line, *path, *options);
-  sys::fs::remove(line.value(OPT_fma_kernel));
+  (void)sys::fs::remove(line.value(OPT_fma_kernel));
   if (!report)
     return report.takeError();
   if (line.has(OPT_json))

@@ -107,7 +107,7 @@ Expected<ModelReport> inspectModel(const CommandLine &line) {
   return report;
 }
 
-void printJson(json::Value value, raw_ostream &os) {
+void printJson(const json::Value &value, raw_ostream &os) {
   json::OStream(os, 2).value(value);
   os << "\n";
 }

@@ -123,6 +123,7 @@ void describe(const Engine &engine, ArrayRef<int64_t> dims,
   report.name = program.name;
   report.isa = engine.isa();
   report.threads = engine.threads();
+  report.openSeconds = engine.openSeconds();
   report.weightsBytes = program.weights_bytes;
   for (auto [info, size] : zip_equal(dimsOf(program), dims))
     report.dims.emplace_back(info.name, size);

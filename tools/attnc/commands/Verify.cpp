@@ -55,6 +55,18 @@ Expected<reference::Array> toArray(const weights::Tensor &tensor) {
   return reference::Array::ofIntegers(tensor.shape, std::move(values));
 }
 
+/// The mean magnitude of what is finite: the rest has no scale.
+double meanMagnitude(ArrayRef<double> values) {
+  double sum = 0;
+  size_t count = 0;
+  for (double value : values)
+    if (std::isfinite(value)) {
+      sum += std::abs(value);
+      ++count;
+    }
+  return count ? sum / count : 0;
+}
+
 Comparison compare(StringRef name, bool isLayer, const weights::Tensor &actual,
                    const reference::Array &expected) {
   Comparison result{name.str(), isLayer};
@@ -66,15 +78,14 @@ Comparison compare(StringRef name, bool isLayer, const weights::Tensor &actual,
     copy(expected.floats(), wanted.begin());
   else
     copy(expected.integers(), wanted.begin());
-  double mean = 0;
-  for (double value : wanted)
-    mean += std::abs(value) / wanted.size();
+  double mean = meanMagnitude(wanted);
   for (auto [a, e] : zip_equal(values, wanted)) {
-    bool same = a == e || (std::isnan(a) && std::isnan(e));
-    double error = same ? 0 : std::abs(a - e);
+    if (a == e || (std::isnan(a) && std::isnan(e)))
+      continue;
+    double error = std::abs(a - e);
     double ratio = error / (kRelative * std::abs(e) + kOfMean * mean + 1e-30);
-    // A NaN on one side only is the worst there is.
-    if (std::isnan(error) || std::isnan(ratio))
+    // What is finite on one side only is the worst there is.
+    if (!std::isfinite(error))
       error = ratio = INFINITY;
     result.worstError = std::max(result.worstError, error);
     result.worstRatio = std::max(result.worstRatio, ratio);

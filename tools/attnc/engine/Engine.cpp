@@ -4,6 +4,7 @@
 #include "tools/attnc/engine/Engine.h"
 
 #include "codegen/package/Header.h"
+#include "tools/attnc/engine/Clock.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -61,10 +62,12 @@ Expected<std::unique_ptr<Engine>> Engine::open(StringRef path, size_t threads) {
   SmallString<128> weightsPath(engine->library->path());
   sys::path::replace_extension(weightsPath, "weights");
   attn_error error;
+  double start = secondsNow();
   if (program.functions->open(
           &program, program.weights_bytes ? weightsPath.c_str() : nullptr,
           nullptr, &engine->model, &error) != ATTN_OK)
     return fail(error.message);
+  engine->secondsToOpen = secondsNow() - start;
   if (threads > 1) {
     if (attn_pool_create(threads, &engine->threadPool, &error) != ATTN_OK)
       return fail(error.message);

@@ -45,6 +45,8 @@ public:
 
   const attn_program &program() const { return library->program(); }
   llvm::StringRef isa() const { return program().functions->isa(model); }
+  /// How long the program's own `open` took.
+  double openSeconds() const { return secondsToOpen; }
   size_t threads() const { return threadPool ? executor.slots : 1; }
   /// Null for one thread: the caller's.
   const attn_executor *pool() const { return threadPool ? &executor : nullptr; }
@@ -71,6 +73,7 @@ private:
   attn_model *model = nullptr;
   attn_pool *threadPool = nullptr;
   attn_executor executor{};
+  double secondsToOpen = 0;
 
   friend class BoundRun;
 };

@@ -28,6 +28,7 @@ void BenchReport::print(raw_ostream &os) const {
                 "of {2:F1}\n",
                 flops / median() / 1e9, 100 * flops / median() / peak(),
                 peak() / 1e9);
+  os << formatv("opening    {0:F3} ms\n", openSeconds * 1e3);
   os << formatv("memory     {0} at most, {1} before opening; weights {2}, "
                 "workspace {3}\n",
                 withPrefix(peakResidentBytes, "B"),
@@ -71,6 +72,7 @@ void BenchReport::printJson(raw_ostream &os) const {
       out.attribute("p90", p90(seconds) * 1e3);
     });
     out.attribute("runs", seconds.size());
+    out.attribute("open_ms", openSeconds * 1e3);
     out.attribute("gflops", flops / median() / 1e9);
     out.attribute("peak_gflops", peak() / 1e9);
     out.attribute("peak_fraction", flops / median() / peak());

@@ -25,6 +25,7 @@ struct BenchReport {
   std::vector<std::pair<std::string, int64_t>> dims;
   size_t threads = 1;
   double flops = 0;            ///< of one run
+  double openSeconds = 0;      ///< of opening the model, weights included
   std::vector<double> seconds; ///< of each run, ascending
   std::vector<double> peaks;   ///< flops per second, ascending
   uint64_t workspaceBytes = 0, weightsBytes = 0;

@@ -25,7 +25,9 @@ static void printStatistics(const weights::Tensor &tensor, raw_ostream &os) {
   double sum = 0, largest = 0;
   for (double value : values) {
     sum += std::abs(value);
-    largest = std::max(largest, std::abs(value));
+    // Unlike std::max, keeps NaN.
+    if (!(std::abs(value) <= largest))
+      largest = std::isnan(largest) ? largest : std::abs(value);
   }
   os << format("  mean |x| %.6g  max |x| %.6g",
                values.empty() ? 0.0 : sum / values.size(), largest);
