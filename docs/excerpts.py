@@ -35,8 +35,8 @@ def bare(line):
 
 
 def pattern(text):
-    """Matches a line of output; a group for each name."""
-    parts = []
+    """Text that a line has to hold, and what matches all of it; a group for each name."""
+    parts, needle = [], ""
     for piece in re.split(rf"({NAME}|\.\.\.)", text):
         if piece == "...":
             parts.append(".*")
@@ -44,7 +44,8 @@ def pattern(text):
             parts.append(f"({NAME})")
         else:
             parts.append(re.escape(piece))
-    return re.compile(r"\s*" + "".join(parts) + r"\s*$")
+            needle = max(needle, piece, key=len)
+    return needle, re.compile(r"\s*" + "".join(parts) + r"\s*$")
 
 
 def renamed(line, match):
@@ -71,8 +72,10 @@ def find(patterns, output, begin):
     """Where the output matches all patterns in a row, and the matches."""
     for start in range(begin, len(output) - len(patterns) + 1):
         matches = []
-        for expected, line in zip(patterns, output[start:]):
-            if not (match := expected.match(line)):
+        for i, (needle, expected) in enumerate(patterns):
+            line = output[start + i]
+            # Looking for text is fast, and mostly fails.
+            if needle not in line or not (match := expected.match(line)):
                 break
             matches.append(match)
         else:
