@@ -53,7 +53,7 @@ static void addTile(AttentionState &s, const Chunk &chunk, const KeyRun &run,
                   {b.add(panel, p), b.add(first, k), b.idx(0)});
   };
   sums = multiplyTile(b, height, panels, run.count, sums, weight, value,
-                      skipZeroWeights);
+                      {.skipZeros = skipZeroWeights});
   for (int r = 0; r < height; ++r)
     for (int p = 0; p < panels; ++p)
       b.store(sums[r * panels + p], s.scratch.outputs, {b.add(row, r), at(p)});

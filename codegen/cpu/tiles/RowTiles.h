@@ -19,21 +19,34 @@ public:
   /// each height.
   void emit(TileBuilder &b, llvm::function_ref<void(Value, int)> body) const;
 
+  Value count() const { return tiles; } ///< at least 1
+
 private:
   struct Run {
     int height;
     Value first, end;
   };
+  Value tiles;
   llvm::SmallVector<Run> runs;
 };
 
+struct MultiplyOptions {
+  /// A product whose left factor is 0 is left out, so that it may be NaN.
+  bool skipZeros = false;
+  /// Steps of k in an iteration: a divisor of the depth.
+  int unroll = 1;
+  /// Called in every iteration with an index that begins at `walkFrom` and goes
+  /// on by `walkStep` for each step of k.
+  llvm::function_ref<void(Value)> walk = {};
+  Value walkFrom = {}, walkStep = {};
+};
+
 /// sums[r][p] + sum_k left(r, k) * right(p, k) on a register tile, k ascending
-/// below `depth`; left is a scalar, right 16 lanes. With skipZeros a product
-/// whose left factor is 0 is left out, so that it may be NaN.
+/// below `depth`; left is a scalar, right 16 lanes.
 llvm::SmallVector<Value> multiplyTile(
     TileBuilder &b, int rows, int panels, Value depth,
     llvm::ArrayRef<Value> sums, llvm::function_ref<Value(int, Value)> left,
-    llvm::function_ref<Value(int, Value)> right, bool skipZeros = false);
+    llvm::function_ref<Value(int, Value)> right, MultiplyOptions options = {});
 
 } // namespace attn::cpu
 

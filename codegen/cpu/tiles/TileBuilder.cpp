@@ -85,7 +85,10 @@ Value TileBuilder::size(Value buffer) {
 }
 
 Value TileBuilder::slots() {
-  return SlotsOp::create(*this, getIndexType(), args);
+  // At least 1, which LLVM has to see: its strength reduction leaves addresses
+  // alone that hold a division whose divisor may be 0.
+  Value slots = SlotsOp::create(*this, getIndexType(), args);
+  return max(slots, idx(1));
 }
 
 Value TileBuilder::scratch(Value offset, MemRefType type, ValueRange sizes) {
@@ -129,6 +132,9 @@ Value TileBuilder::less(Value a, Value b) {
 Value TileBuilder::equal(Value a, Value b) {
   return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq, a, b);
 }
+Value TileBuilder::select(Value condition, Value then, Value otherwise) {
+  return createOrFold<arith::SelectOp>(condition, then, otherwise);
+}
 
 //===----------------------------------------------------------------------===//
 // Control
@@ -164,6 +170,39 @@ void TileBuilder::ifThen(Value condition, llvm::function_ref<void()> then) {
   OpBuilder::InsertionGuard guard(*this);
   setInsertionPoint(op.thenBlock()->getTerminator());
   then();
+}
+
+void TileBuilder::ifElse(Value condition, llvm::function_ref<void()> then,
+                         llvm::function_ref<void()> otherwise) {
+  auto none = [](llvm::function_ref<void()> branch) {
+    branch();
+    return SmallVector<Value>();
+  };
+  ifElse(
+      condition, 0, [&] { return none(then); },
+      [&] { return none(otherwise); });
+}
+
+SmallVector<Value>
+TileBuilder::ifElse(Value condition, int count,
+                    llvm::function_ref<SmallVector<Value>()> then,
+                    llvm::function_ref<SmallVector<Value>()> otherwise) {
+  SmallVector<Type> types(count, lanes());
+  auto op = scf::IfOp::create(*this, types, condition, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(*this);
+  auto fill = [&](Block *block, llvm::function_ref<SmallVector<Value>()> make) {
+    // Without results the builder has ended the block already.
+    if (types.empty())
+      setInsertionPoint(block->getTerminator());
+    else
+      setInsertionPointToEnd(block);
+    SmallVector<Value> values = make();
+    if (!types.empty())
+      scf::YieldOp::create(*this, values);
+  };
+  fill(op.thenBlock(), then);
+  fill(op.elseBlock(), otherwise);
+  return SmallVector<Value>(op.getResults());
 }
 
 std::pair<Value, Value> TileBuilder::share(Value tasks) {

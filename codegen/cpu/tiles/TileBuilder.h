@@ -77,6 +77,7 @@ public:
   Value ceilDiv(Value a, int64_t b) { return ceilDiv(a, idx(b)); }
   Value less(Value a, Value b);
   Value equal(Value a, Value b);
+  Value select(Value condition, Value then, Value otherwise);
 
   //===--- Control
   //----------------------------------------------------------===//
@@ -91,6 +92,13 @@ public:
       Value lower, Value upper, Value step, ValueRange inits,
       llvm::function_ref<llvm::SmallVector<Value>(Value, ValueRange)> body);
   void ifThen(Value condition, llvm::function_ref<void()> then);
+  void ifElse(Value condition, llvm::function_ref<void()> then,
+              llvm::function_ref<void()> otherwise);
+  /// The vectors of float that one of the branches returns.
+  llvm::SmallVector<Value>
+  ifElse(Value condition, int count,
+         llvm::function_ref<llvm::SmallVector<Value>()> then,
+         llvm::function_ref<llvm::SmallVector<Value>()> otherwise);
 
   /// This slot's share [first, last) of `tasks` equal tasks, contiguous and
   /// as even as integers allow.

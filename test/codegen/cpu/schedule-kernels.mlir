@@ -11,13 +11,17 @@
 // CHECK-DAG: %[[W:.*]] = attn_cpu.operand %[[ARGS]][5] : memref<3x64x16xf32>
 // CHECK-DAG: %[[B:.*]] = attn_cpu.operand %[[ARGS]][6] : memref<48xf32>
 // CHECK-DAG: %[[Y:.*]] = attn_cpu.operand %[[ARGS]][7] : memref<?x48xf32>
+// CHECK: %[[LINES:.*]] = memref.collapse_shape %[[W]]
 // CHECK: attn_cpu.slots %[[ARGS]]
-// Six rows of one panel, over ascending k.
-// CHECK: scf.for {{.*}} iter_args({{.*}}) -> (vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>)
-// CHECK: memref.prefetch %[[W]]
+// Six rows of one panel, over ascending k, two steps at a time; beside them the
+// lines to prefetch. So few columns do not pay for a copy of the rows.
+// CHECK: scf.for {{.*}} step %c2{{.*}} iter_args({{.*}}) -> (vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>, index)
+// CHECK: memref.prefetch %[[LINES]]
 // CHECK: %[[COLUMNS:.*]] = vector.load %[[W]]
 // CHECK: memref.load %[[X]]
-// CHECK: vector.fma %{{.*}}, %[[COLUMNS]]
+// CHECK: %[[FIRST:.*]] = vector.fma %{{.*}}, %[[COLUMNS]]
+// CHECK: %[[COLUMNS:.*]] = vector.load %[[W]]
+// CHECK: vector.fma %{{.*}}, %[[COLUMNS]], %[[FIRST]]
 // The epilogue, on the accumulators.
 // CHECK: %[[BIAS:.*]] = vector.load %[[B]]
 // CHECK: %[[SUM:.*]] = arith.addf %{{.*}}, %[[BIAS]] : vector<16xf32>
@@ -37,6 +41,31 @@ func.func private @linear(%x: tensor<?x64xf32>, %w: tensor<48x64xf32> {attn.layo
         attn.yield %0 : f32
       } : tensor<?x64xf32> -> tensor<?x48xf32>
   return %y : tensor<?x48xf32>
+}
+
+// Rows of 1500 columns are multiplied in slices of 752 and 748, which are copied
+// to scratch: 32 rows at the least, 4 * (752 + 17) bytes from one to the next.
+// CHECK-LABEL: func.func @slices_scratch(
+// CHECK: arith.constant 3076 : index
+// CHECK-LABEL: func.func @slices(
+// CHECK-DAG: %[[X:.*]] = attn_cpu.operand %{{.*}}[3] : memref<?x1500xf32>
+// CHECK-DAG: %[[W:.*]] = attn_cpu.operand %{{.*}}[5] : memref<32x1500x16xf32>
+// CHECK-DAG: %[[Y:.*]] = attn_cpu.operand %{{.*}}[6] : memref<?x512xf32>
+// CHECK: scf.for %{{.*}} = %{{.*}} to %c1500{{.*}} step %c752
+// CHECK: %[[ROWS:.*]] = attn_cpu.scratch %{{.*}} : memref<?x769xf32>
+// CHECK: %[[PART:.*]] = vector.load %[[X]]
+// CHECK: vector.store %[[PART]], %[[ROWS]]
+// The accumulators come from the result, but for the first slice, and go back.
+// CHECK: %[[SUMS:.*]]:6 = scf.if %{{.*}} -> (
+// CHECK: else
+// CHECK: vector.load %[[Y]]
+// CHECK: scf.for {{.*}} iter_args(%{{.*}} = %[[SUMS]]#0
+// CHECK: memref.load %[[ROWS]]
+// CHECK: vector.store %{{.*}}, %[[Y]]
+func.func private @slices(%x: tensor<?x1500xf32>, %w: tensor<512x1500xf32> {attn.layout = #attn.panels<16>})
+    -> tensor<?x512xf32> attributes {attn.kernel} {
+  %y = attn.linear %x weights(%w : tensor<512x1500xf32>) : tensor<?x1500xf32> -> tensor<?x512xf32>
+  return %y : tensor<?x512xf32>
 }
 
 // Transposes become strides, scores stay in scratch.

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// attn.linear: register tiles over packed weights, epilogue in place.
+//
+// Rows are cut into blocks that stay in L2 and columns into groups of panels
+// that a register tile spans. A task is one group over one block; slots take
+// contiguous runs of tasks, block by block, group by group. Within a task the
+// row tiles follow one another.
+//
+// A long row is multiplied slice by slice: all of a slot's groups with the
+// first slice of a block, then all with the second. Between slices the
+// accumulators wait in the result, which keeps one accumulator for each element
+// and k ascending. Tiles read rows from scratch, where the prologue or a copy
+// puts them with a stride that suits L1.
+
+#include "codegen/cpu/kernels/KernelEmitter.h"
+#include "codegen/cpu/kernels/NormRow.h"
+#include "codegen/cpu/linear/LinearProduct.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+//===----------------------------------------------------------------------===//
+// The rows
+//===----------------------------------------------------------------------===//
+
+static FailureOr<NormRow> readPrologue(TileBuilder &b, LinearOp op) {
+  Block &body = op.getPrologue().front();
+  auto captured = [&](Value value) -> Value {
+    auto argument = dyn_cast_or_null<BlockArgument>(value);
+    return argument
+               ? b.memory(op.getPrologueCaptures()[argument.getArgNumber() - 1])
+               : Value();
+  };
+  NormRow norm;
+  norm.width =
+      cast<RankedTensorType>(op.getInput().getType()).getShape().back();
+  Operation *value = body.getTerminator()->getOperand(0).getDefiningOp();
+  if (auto layer = dyn_cast_or_null<LayerNormOp>(value);
+      layer && layer.getInput() == body.getArgument(0)) {
+    norm.centered = true;
+    norm.eps = layer.getEps().convertToDouble();
+    norm.scale = captured(layer.getScale());
+    norm.shift = captured(layer.getShift());
+    return norm;
+  }
+  if (auto rms = dyn_cast_or_null<RmsNormOp>(value);
+      rms && rms.getInput() == body.getArgument(0)) {
+    norm.centered = false;
+    norm.eps = rms.getEps().convertToDouble();
+    norm.scale = captured(rms.getScale());
+    return norm;
+  }
+  return op.emitError("a prologue other than one norm of the row is not "
+                      "lowered yet");
+}
+
+/// This slot's scratch for `rows` rows.
+static Value rowsScratch(TileBuilder &b, LinearForm &form, Value rows) {
+  auto type =
+      MemRefType::get({ShapedType::kDynamic, form.stride}, b.getF32Type());
+  return b.scratch(b.idx(form.tileBytes()), type, rows);
+}
+
+/// Writes the normed rows of a block to scratch.
+static LogicalResult normRows(TileBuilder &b, LinearForm &form,
+                              RowBlock &block) {
+  FailureOr<NormRow> norm = readPrologue(b, form.op);
+  if (failed(norm))
+    return failure();
+  Value rows = rowsScratch(b, form, block.count);
+  b.forRange(block.count, [&](Value row) {
+    emitNormRow(b, *norm, block.input, b.add(block.first, row), rows, row);
+  });
+  block.input = rows;
+  block.inputRow = b.idx(0);
+  return success();
+}
+
+/// The block with its slice in scratch.
+static RowBlock copyRows(TileBuilder &b, LinearForm &form, RowBlock block,
+                         const InputSlice &slice) {
+  Value rows = rowsScratch(b, form, block.count);
+  b.forRange(block.count, [&](Value row) {
+    b.forLanes(slice.count, [&](Value column, Value mask) {
+      Value from = b.add(block.inputRow, row);
+      Value x = b.load(block.input, {from, b.add(slice.first, column)}, mask);
+      b.store(x, rows, {row, column}, mask);
+    });
+  });
+  block.input = rows;
+  block.inputRow = block.inputColumn = b.idx(0);
+  return block;
+}
+
+//===----------------------------------------------------------------------===//
+// The kernel
+//===----------------------------------------------------------------------===//
+
+static Value linearScratch(TileBuilder &b, Operation *operation) {
+  LinearForm form(cast<LinearOp>(operation), b.target);
+  Value input = b.asRows(b.memory(form.op.getInput()));
+  Value rows = b.min(b.dim(input, 0), b.idx(form.largestBlock()));
+  return b.add(b.mul(rows, form.stride * int64_t(sizeof(float))),
+               b.idx(form.tileBytes()));
+}
+
+/// The number of row blocks: enough to fit L2, and to give every slot about
+/// four tasks where a block has few groups.
+static Value blockCount(TileBuilder &b, LinearForm &form, Value rows) {
+  Value forCache = b.ceilDiv(rows, form.largestBlock());
+  Value forSlots =
+      b.ceilDiv(b.mul(b.slots(), 4), std::max<int64_t>(form.groups, 1));
+  Value most = b.ceilDiv(rows, b.target.linear.rows);
+  return b.max(b.max(forCache, b.min(forSlots, most)), b.idx(1));
+}
+
+static void forSlices(TileBuilder &b, LinearForm &form,
+                      llvm::function_ref<void(InputSlice)> body) {
+  if (!form.isSliced())
+    return body({b.idx(0), b.idx(form.k), b.idx(0), {}, {}});
+  Value k = b.idx(form.k), depth = b.idx(form.slice);
+  b.forRange(b.idx(0), k, depth, [&](Value first) {
+    Value after = b.add(first, depth);
+    Value isLast = b.less(b.sub(k, b.idx(1)), after);
+    // The last slice may be shorter: begin earlier rather than read beyond it.
+    Value next = b.select(isLast, b.idx(0), b.min(after, b.sub(k, depth)));
+    Value count =
+        form.k % form.slice == 0 ? depth : b.min(depth, b.sub(k, first));
+    body({first, count, next, b.equal(first, b.idx(0)), isLast});
+  });
+}
+
+static LogicalResult emitLinear(TileBuilder &b, Operation *operation) {
+  LinearForm form(cast<LinearOp>(operation), b.target);
+  Value tileScratch;
+  if (form.tileBytes())
+    tileScratch = b.scratch(
+        b.idx(0), MemRefType::get({b.target.linear.rows,
+                                   b.target.linear.panels * kPanelWidth},
+                                  b.getF32Type()));
+  SmallVector<LinearProduct> products;
+  for (unsigned i = 0; i < form.op.getWeights().size(); ++i)
+    products.emplace_back(b, form, i, tileScratch);
+
+  Value input = b.asRows(b.memory(form.op.getInput()));
+  Value rows = b.dim(input, 0);
+  Value blocks = blockCount(b, form, rows);
+  auto [first, last] = b.share(b.mul(blocks, form.groups));
+  bool failedOnce = false;
+  // This slot's run of tasks in block `i`, weight by weight; what is below 0
+  // counts as 0.
+  auto multiply = [&, first = first, last = last](
+                      Value i, const RowBlock &block, const InputSlice &slice) {
+    int64_t base = 0; // of a weight's groups among those of the block
+    for (LinearProduct &product : products) {
+      Value origin = b.add(b.mul(i, form.groups), base);
+      Value end = b.idx(product.groups);
+      failedOnce |=
+          failed(product.emit(block, slice, b.sub(b.max(first, origin), origin),
+                              b.min(b.sub(b.max(last, origin), origin), end)));
+      base += product.groups;
+    }
+  };
+  auto emitBlock = [&](Value i) {
+    Value start = b.div(b.mul(rows, i), blocks);
+    Value count = b.sub(b.div(b.mul(rows, b.add(i, 1)), blocks), start);
+    RowTiles tiles(b, start, count, b.target.linear.rows);
+    RowBlock block{start, count, input, start, b.idx(0), &tiles};
+    if (!form.op.getPrologue().empty())
+      failedOnce |= failed(normRows(b, form, block));
+    forSlices(b, form, [&](const InputSlice &slice) {
+      block.inputColumn = slice.first;
+      multiply(i, form.copiesRows() ? copyRows(b, form, block, slice) : block,
+               slice);
+    });
+  };
+  b.forRange(b.div(first, form.groups), b.ceilDiv(last, form.groups), b.idx(1),
+             emitBlock);
+  return failure(failedOnce);
+}
+
+const KernelEmitter attn::cpu::linearEmitter = {.match = matchOp<LinearOp>,
+                                                .scratchBytes = linearScratch,
+                                                .emit = emitLinear};
