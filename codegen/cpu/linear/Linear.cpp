@@ -8,9 +8,10 @@
 //
 // A long row is multiplied slice by slice: all of a slot's groups with the
 // first slice of a block, then all with the second. Between slices the
-// accumulators wait in the result, which keeps one accumulator for each element
-// and k ascending. Tiles read rows from scratch, where the prologue or a copy
-// puts them with a stride that suits L1.
+// accumulators wait in the result, or in scratch where the result may lie over
+// an operand; there is one accumulator for each element, k ascending. Tiles
+// read rows from scratch, where the prologue or a copy puts them with a stride
+// that suits L1.
 
 #include "codegen/cpu/kernels/KernelEmitter.h"
 #include "codegen/cpu/kernels/NormRow.h"
@@ -97,12 +98,33 @@ static RowBlock copyRows(TileBuilder &b, LinearForm &form, RowBlock block,
 // The kernel
 //===----------------------------------------------------------------------===//
 
+static Value blockRows(TileBuilder &b, LinearForm &form) {
+  Value input = b.asRows(b.memory(form.op.getInput()));
+  return b.min(b.dim(input, 0), b.idx(form.largestBlock()));
+}
+
+/// Where the accumulators of weight `index` wait in scratch.
+static Value waitingBytesBefore(TileBuilder &b, LinearForm &form,
+                                unsigned index) {
+  int64_t columns = form.stride;
+  for (unsigned i = 0; i < index; ++i)
+    columns += form.waitingColumns(i);
+  return b.add(b.mul(blockRows(b, form), columns * int64_t(sizeof(float))),
+               b.idx(form.tileBytes()));
+}
+
+static Value waitingScratch(TileBuilder &b, LinearForm &form, unsigned index) {
+  int64_t columns = form.waitingColumns(index);
+  if (columns == 0)
+    return {};
+  auto type = MemRefType::get({ShapedType::kDynamic, columns}, b.getF32Type());
+  return b.scratch(waitingBytesBefore(b, form, index), type,
+                   blockRows(b, form));
+}
+
 static Value linearScratch(TileBuilder &b, Operation *operation) {
   LinearForm form(cast<LinearOp>(operation), b.target);
-  Value input = b.asRows(b.memory(form.op.getInput()));
-  Value rows = b.min(b.dim(input, 0), b.idx(form.largestBlock()));
-  return b.add(b.mul(rows, form.stride * int64_t(sizeof(float))),
-               b.idx(form.tileBytes()));
+  return waitingBytesBefore(b, form, form.op.getWeights().size());
 }
 
 /// The number of row blocks: enough to fit L2, and to give every slot about
@@ -141,7 +163,7 @@ static LogicalResult emitLinear(TileBuilder &b, Operation *operation) {
                                   b.getF32Type()));
   SmallVector<LinearProduct> products;
   for (unsigned i = 0; i < form.op.getWeights().size(); ++i)
-    products.emplace_back(b, form, i, tileScratch);
+    products.emplace_back(b, form, i, tileScratch, waitingScratch(b, form, i));
 
   Value input = b.asRows(b.memory(form.op.getInput()));
   Value rows = b.dim(input, 0);

@@ -4,6 +4,7 @@
 #include "codegen/cpu/linear/LinearForm.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "passes/plan/InPlace.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -44,6 +45,23 @@ int64_t LinearForm::groupsOf(unsigned index) {
   auto type = cast<RankedTensorType>(op.getWeights()[index].getType());
   return llvm::divideCeil(type.getDimSize(0),
                           target.linear.panels * kPanelWidth);
+}
+
+bool LinearForm::waitsInScratch(unsigned index) {
+  if (!isSliced())
+    return false;
+  auto kernel = op->getParentOfType<func::FuncOp>();
+  for (OpOperand &use : op.getOutputs()[index].getUses())
+    if (isa<func::ReturnOp>(use.getOwner()) &&
+        !overwritableArguments(kernel, use.getOperandNumber()).empty())
+      return true;
+  return false;
+}
+
+int64_t LinearForm::waitingColumns(unsigned index) {
+  return waitsInScratch(index)
+             ? groupsOf(index) * target.linear.panels * kPanelWidth
+             : 0;
 }
 
 /// Whether an epilogue calls an elementary function, which takes registers.

@@ -16,15 +16,21 @@ struct LinearForm {
 
   /// Groups of the columns of weight `index`: the panels that a tile spans.
   int64_t groupsOf(unsigned index);
-  /// Whether accumulators wait in the result between slices.
+  /// Whether accumulators wait between slices.
   bool isSliced() const { return slice < k; }
+  /// Whether those of weight `index` wait in scratch, because the result may
+  /// lie over an operand that the epilogue still has to read.
+  bool waitsInScratch(unsigned index);
+  /// Columns of scratch for the accumulators of weight `index`; 0: none wait
+  /// there.
+  int64_t waitingColumns(unsigned index);
   /// Whether rows are copied to scratch, slice by slice, before they are
   /// multiplied. A prologue writes them whole.
   bool copiesRows() { return stride != 0 && op.getPrologue().empty(); }
   /// Whether the tiles of weight `index` are stored in scratch and go through
   /// the epilogue there.
   bool finishesInScratch(unsigned index);
-  /// Bytes of scratch for such a tile; rows follow.
+  /// Bytes of scratch for such a tile; rows follow, then what waits.
   int64_t tileBytes();
   /// Rows of the largest block: its input fits L2 beside the panels being
   /// multiplied and those fetched for the next group.

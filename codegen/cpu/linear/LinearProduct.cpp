@@ -8,9 +8,9 @@ using namespace attn;
 using namespace attn::cpu;
 
 LinearProduct::LinearProduct(TileBuilder &b, LinearForm &form, unsigned index,
-                             Value scratch)
-    : groups(form.groupsOf(index)), b(b), form(form), op(form.op),
-      index(index) {
+                             Value scratch, Value waiting)
+    : groups(form.groupsOf(index)), b(b), form(form), op(form.op), index(index),
+      waiting(waiting) {
   weight = b.memory(op.getWeights()[index]);
   lines = memref::CollapseShapeOp::create(
       b, weight, ArrayRef<ReassociationIndices>{{0}, {1, 2}});
@@ -63,11 +63,11 @@ SmallVector<Value> LinearProduct::begin(const Tile &tile,
   return b.ifElse(
       slice.isFirst, zeros.size(), [&] { return zeros; },
       [&] {
-        SmallVector<Value> parked;
-        forElements(tile, [&](int, Value row, Value column, Value mask) {
-          parked.push_back(b.load(output, {row, column}, mask));
+        SmallVector<Value> sums;
+        forWaiting(tile, [&](int, Value buffer, ValueRange at, Value mask) {
+          sums.push_back(b.load(buffer, at, mask));
         });
-        return parked;
+        return sums;
       });
 }
 
@@ -176,6 +176,19 @@ void LinearProduct::forElements(
            p + 1 == tile.panels ? tile.mask : Value());
 }
 
+/// body(position, buffer, indices, mask): where each vector of a tile waits
+/// between slices.
+void LinearProduct::forWaiting(
+    const Tile &tile,
+    llvm::function_ref<void(int, Value, ValueRange, Value)> body) {
+  forElements(tile, [&](int i, Value row, Value column, Value mask) {
+    if (!waiting)
+      return body(i, output, {row, column}, mask);
+    Value blockRow = b.add(tile.blockRow, i / tile.panels);
+    body(i, waiting, {blockRow, column}, {});
+  });
+}
+
 /// Stores the tile and walks its rows while it is hot in L1.
 void LinearProduct::finishInScratch(const Tile &tile, ArrayRef<Value> sums) {
   auto column = [&](int p) { return b.idx(p * kPanelWidth); };
@@ -202,8 +215,8 @@ void LinearProduct::end(const Tile &tile, const InputSlice &slice,
   if (!slice.isLast)
     return finishTile();
   b.ifElse(slice.isLast, finishTile, [&] {
-    forElements(tile, [&](int i, Value row, Value column, Value mask) {
-      b.store(sums[i], output, {row, column}, mask);
+    forWaiting(tile, [&](int i, Value buffer, ValueRange at, Value mask) {
+      b.store(sums[i], buffer, at, mask);
     });
   });
 }
@@ -216,8 +229,9 @@ void LinearProduct::emitGroup(const RowBlock &block, const InputSlice &slice,
                               Tile tile) {
   block.tiles->emit(b, [&](Value row, int height) {
     tile.row = row;
+    tile.blockRow = b.sub(row, block.first);
     tile.rows = height;
-    tile.number = b.div(b.sub(row, block.first), height);
+    tile.number = b.div(tile.blockRow, height);
     end(tile, slice, multiply(block, slice, tile));
   });
 }

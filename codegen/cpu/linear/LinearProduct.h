@@ -11,8 +11,10 @@ namespace attn::cpu {
 class LinearProduct {
 public:
   /// `tileScratch` holds one tile of floats; null where no epilogue needs it.
+  /// `waiting` holds a block's accumulators between slices; null where they
+  /// wait in the result.
   LinearProduct(TileBuilder &b, LinearForm &form, unsigned index,
-                Value tileScratch);
+                Value tileScratch, Value waiting);
 
   /// The code for groups [first, last) of this weight over a block and a slice.
   /// Fails after an error where the epilogue has no form on lanes.
@@ -25,6 +27,7 @@ private:
   /// A register tile.
   struct Tile {
     Value row;        ///< first row of the result
+    Value blockRow;   ///< the same within the block
     Value number;     ///< about how many tiles of the block come before it
     Value panel;      ///< first panel
     Value next;       ///< first panel of the group to be fetched meanwhile
@@ -45,6 +48,8 @@ private:
            llvm::ArrayRef<Value> sums);
   void finishInScratch(const Tile &tile, llvm::ArrayRef<Value> sums);
   void finish(Value sum, Value row, Value column, Value mask);
+  void forWaiting(const Tile &tile,
+                  llvm::function_ref<void(int, Value, ValueRange, Value)> body);
   void forElements(const Tile &tile,
                    llvm::function_ref<void(int, Value, Value, Value)> body);
   Value epilogue(Value sum, Value row, Value column, Value mask);
@@ -57,6 +62,7 @@ private:
   Value weight, output; ///< [panels, K, 16], [M, N]
   Value lines;          ///< the weight as [panels, K * 16]
   Value tileScratch;    ///< or null
+  Value waiting;        ///< [rows of a block, columns], or null
   int64_t n;
   bool failed = false;
 };
