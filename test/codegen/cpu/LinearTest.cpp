@@ -85,6 +85,20 @@ TEST_P(Linear, BiasAndResidual) {
            {residual.data(), {s.m}},
            {out.data(), {s.m}}},
           {{&out, expected}}, 1e-5 * (1 + s.k / 16.0));
+    // Memory is planned so that a result may lie over its residual.
+    CompiledKernel kernel = compile(text);
+    for (int64_t slots : {1, 3}) {
+      GuardedBuffer over(r);
+      kernel.run({{in.data(), {s.m}},
+                  {packed.data(), {}},
+                  {bias.data(), {}},
+                  {over.data(), {s.m}},
+                  {over.data(), {s.m}}},
+                 slots);
+      EXPECT_EQ(llvm::ArrayRef(over.data(), over.size()),
+                llvm::ArrayRef(out.data(), out.size()))
+          << slots << " slots";
+    }
   }
 }
 
