@@ -39,9 +39,11 @@ const ModelDecl *attn::lang::chooseEntry(const Description &description,
   else if (name.empty())
     diagnostics.error("the description has several entries, " + list(entries) +
                       ": name one");
-  else
+  else {
+    std::string hint = suggestion(name, names);
     diagnostics.error("no " + wanted + " '" + name + "'" +
-                      suggestion(name, names) + " The description has " +
+                      (hint.empty() ? "." : hint) + " The description has " +
                       list(entries));
+  }
   return nullptr;
 }

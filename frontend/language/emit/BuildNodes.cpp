@@ -69,6 +69,7 @@ Value GraphBuilder::emit(const Node &node) {
   case NodeKind::Extract:
   case NodeKind::Dot:
   case NodeKind::VectorSum:
+  case NodeKind::CaptureSize:
     break; // only inside a score program
   }
   return Value();
