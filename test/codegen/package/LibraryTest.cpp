@@ -357,7 +357,7 @@ TEST_F(LibraryTest, AFolderThatIsMissingIsAnError) {
   std::vector<ObjectFile> objects = build(hostTargets());
   const TargetSpec &target = *hostTargets().front();
   EXPECT_THAT(llvm::toString(writeArchive("/nonexistent/a", objects)),
-              HasSubstr("/nonexistent/a: cannot write"));
+              HasSubstr("/nonexistent/a: cannot create a file"));
   EXPECT_THAT(llvm::toString(linkSharedLibrary("/nonexistent/a.so", "a.so",
                                                target, objects)),
               HasSubstr("/nonexistent/a.so: cannot link"));
