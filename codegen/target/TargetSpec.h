@@ -45,8 +45,8 @@ struct TargetSpec {
   bool nativeRounding;   ///< floor and ceil are instructions
 
   MatrixTile linear;
-  int linearDepth; ///< most columns of its input that a linear multiplies
-                   ///< before it goes on to other columns of its result
+  int linearDepth;      ///< most columns of its input that a linear multiplies
+                        ///< before it goes on to other columns of its result
   MatrixTile attention; ///< tile of both products of attention
   int attentionRows;    ///< query rows that share one pass over the keys
 

@@ -187,7 +187,8 @@ TEST(Checker, WholePartOfANumber) {
 }
 
 TEST(Checker, NoTensorIsNull) {
-  EXPECT_THAT(body("return x == null ? -x : x + x").ir, HasSubstr("arith.addf"));
+  EXPECT_THAT(body("return x == null ? -x : x + x").ir,
+              HasSubstr("arith.addf"));
   EXPECT_THAT(body("let y = null\nreturn null != y ? y : x").errors, "");
 }
 
