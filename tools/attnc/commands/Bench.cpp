@@ -36,22 +36,15 @@ Expected<std::string> findLibrary(const CommandLine &line, StringRef path) {
     (void)sys::fs::make_absolute(absolute);
     return absolute.str().str();
   }
-  auto request = readModelOptions(line);
-  auto targets = readTargets(line);
-  if (!request || !targets)
-    return joinErrors(request.takeError(), targets.takeError());
   auto given = readGivenInputs(line);
   if (!given)
     return given.takeError();
-  if (*given)
-    request->present = namesOf(**given);
-  auto context = makeContext();
-  auto model = frontend::openModel(context.get(), *request);
-  if (!model)
-    return model.takeError();
+  auto opened = openForRun(line, *given ? &**given : nullptr);
+  if (!opened)
+    return opened.takeError();
   CompilerOptions options;
-  options.targets = *targets;
-  return compileCached(*model, options);
+  options.targets = opened->targets;
+  return compileCached(opened->model, options);
 }
 
 /// The target whose variant opening the library will pick.

@@ -37,12 +37,6 @@ attn::tool::readModelOptions(const CommandLine &line) {
   return options;
 }
 
-std::vector<std::string>
-attn::tool::namesOf(const weights::TensorTable &table) {
-  std::vector<StringRef> names = table.names();
-  return {names.begin(), names.end()};
-}
-
 Error attn::tool::refuseModelOptions(const CommandLine &line) {
   static constexpr std::pair<OptionId, StringLiteral> options[] = {
       {OPT_config, "--config"}, {OPT_weights, "--weights"},
@@ -98,4 +92,23 @@ std::unique_ptr<mlir::MLIRContext> attn::tool::makeContext() {
       registry, mlir::MLIRContext::Threading::DISABLED);
   context->loadAllAvailableDialects();
   return context;
+}
+
+Expected<OpenedModel>
+attn::tool::openForRun(const CommandLine &line,
+                       const weights::TensorTable *given) {
+  auto request = readModelOptions(line);
+  auto targets = readTargets(line);
+  if (!request || !targets)
+    return joinErrors(request.takeError(), targets.takeError());
+  if (given) {
+    std::vector<StringRef> names = given->names();
+    request->present.emplace(names.begin(), names.end());
+  }
+  auto context = makeContext();
+  auto model = frontend::openModel(context.get(), *request);
+  if (!model)
+    return model.takeError();
+  return OpenedModel{std::move(context), std::move(*model),
+                     std::move(*targets)};
 }

@@ -17,8 +17,17 @@ namespace attn::tool {
 llvm::Expected<frontend::ModelOptions>
 readModelOptions(const CommandLine &line);
 
-/// The names of tensors, as frontend::ModelOptions::present wants them.
-std::vector<std::string> namesOf(const weights::TensorTable &table);
+/// A model about to be compiled and run.
+struct OpenedModel {
+  std::unique_ptr<mlir::MLIRContext> context; ///< outlives the module
+  frontend::Model model;
+  std::vector<const TargetSpec *> targets;
+};
+
+/// Opens the model that the command line states. Optional inputs that `given`
+/// holds are present; null where no file gives inputs.
+llvm::Expected<OpenedModel> openForRun(const CommandLine &line,
+                                       const weights::TensorTable *given);
 
 /// For a compiled library, which --config, --weights, --entry, --dim, --without
 /// and --target come too late for: a usage error that names the first of them.

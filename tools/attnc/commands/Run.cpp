@@ -45,26 +45,19 @@ Error runLibrary(const CommandLine &line, StringRef path, size_t threads,
 
 Error runModel(const CommandLine &line, size_t threads,
                const weights::TensorTable *inputs) {
-  auto request = readModelOptions(line);
-  auto targets = readTargets(line);
-  if (!request || !targets)
-    return joinErrors(request.takeError(), targets.takeError());
-  if (inputs)
-    request->present = namesOf(*inputs);
-  auto context = makeContext();
-  auto model = frontend::openModel(context.get(), *request);
-  if (!model)
-    return model.takeError();
+  auto opened = openForRun(line, inputs);
+  if (!opened)
+    return opened.takeError();
   CompilerOptions options;
-  options.targets = *targets;
-  auto library = compileCached(*model, options);
+  options.targets = opened->targets;
+  auto library = compileCached(opened->model, options);
   if (!library)
     return library.takeError();
   auto engine = Engine::open(*library, threads);
   if (!engine)
     return engine.takeError();
   return inputs ? runTensors(line, **engine, *inputs)
-                : classifyPictures(line, *model, **engine);
+                : classifyPictures(line, opened->model, **engine);
 }
 
 } // namespace

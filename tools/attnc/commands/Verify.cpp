@@ -191,28 +191,22 @@ compareAll(ArrayRef<weights::NamedTensor> actual,
 
 Expected<std::vector<Comparison>> verify(const CommandLine &line,
                                          size_t threads, uint64_t seed) {
-  auto request = readModelOptions(line);
-  auto targets = readTargets(line);
-  if (!request || !targets)
-    return joinErrors(request.takeError(), targets.takeError());
   auto given = readGivenInputs(line);
   if (!given)
     return given.takeError();
-  if (*given)
-    request->present = namesOf(**given);
-  auto context = makeContext();
-  auto model = frontend::openModel(context.get(), *request);
-  if (!model)
-    return model.takeError();
+  auto opened = openForRun(line, *given ? &**given : nullptr);
+  if (!opened)
+    return opened.takeError();
+  frontend::Model &model = opened->model;
   // Compiling changes the module; the reference wants it as it was built.
-  mlir::OwningOpRef<mlir::ModuleOp> original = model->module->clone();
+  mlir::OwningOpRef<mlir::ModuleOp> original = model.module->clone();
   CompilerOptions options;
-  options.targets = *targets;
+  options.targets = opened->targets;
   options.exposeTaps = true;
-  auto library = compileCached(*model, options);
+  auto library = compileCached(model, options);
   if (!library)
     return library.takeError();
-  model->module = std::move(original);
+  model.module = std::move(original);
   auto engine = Engine::open(*library, threads);
   if (!engine)
     return engine.takeError();
@@ -222,11 +216,11 @@ Expected<std::vector<Comparison>> verify(const CommandLine &line,
   auto actual = (*engine)->run(*inputs);
   if (!actual)
     return actual.takeError();
-  auto expected = evaluateReference(*model, inputs->tensors);
+  auto expected = evaluateReference(model, inputs->tensors);
   if (!expected)
     return expected.takeError();
   noteMissing(*actual, *expected);
-  return compareAll(*actual, *expected, model->function().getNumResults());
+  return compareAll(*actual, *expected, model.function().getNumResults());
 }
 
 } // namespace
