@@ -4,7 +4,7 @@
 #ifndef ATTN_CODEGEN_CPU_ATTENTION_FORM_H
 #define ATTN_CODEGEN_CPU_ATTENTION_FORM_H
 
-#include "codegen/cpu/attention/ScoreProgram.h"
+#include "codegen/attention/ScoreProgram.h"
 #include "codegen/cpu/tiles/TileBuilder.h"
 
 namespace attn::cpu {

@@ -7,7 +7,8 @@
 
 #include "codegen/cpu/attention/KeyRuns.h"
 
-#include "codegen/cpu/attention/KeepIntervals.h"
+#include "codegen/attention/KeepIntervals.h"
+#include "codegen/cpu/tiles/CaptureRange.h"
 
 using namespace mlir;
 using namespace attn;
@@ -33,7 +34,10 @@ static Verdict judge(AttentionState &s, const HeadRows &rows, Value first,
                 s.m,
                 s.n,
                 s.form.captures};
-  return keepVerdict(b, *s.form.keep, tile, searchCaptures);
+  auto extremes = [&](const CaptureRange &range) {
+    return captureExtremes(b, range);
+  };
+  return keepVerdict(b, *s.form.keep, tile, {extremes, !searchCaptures});
 }
 
 /// Fills the table of runs; returns their number.

@@ -4,7 +4,7 @@
 #ifndef ATTN_CODEGEN_CPU_ATTENTION_REGIONVALUES_H
 #define ATTN_CODEGEN_CPU_ATTENTION_REGIONVALUES_H
 
-#include "codegen/cpu/attention/ScoreProgram.h"
+#include "codegen/attention/ScoreProgram.h"
 #include "codegen/cpu/tiles/TileBuilder.h"
 #include "mlir/IR/IRMapping.h"
 

@@ -3,7 +3,7 @@
 
 #include "tools/attnc/report/AttentionReport.h"
 
-#include "codegen/cpu/attention/ScoreProgram.h"
+#include "codegen/attention/ScoreProgram.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -16,9 +16,9 @@ static std::string counted(size_t count, StringRef one, StringRef several) {
 }
 
 /// "2 matrix products and 1 loop over the width of 8".
-static std::string describeTerms(const cpu::ScoreProgram &program) {
+static std::string describeTerms(const ScoreProgram &program) {
   size_t products = 0, loops = 0, factored = 0;
-  for (const cpu::PairTerm &term : program.terms()) {
+  for (const PairTerm &term : program.terms()) {
     products += term.products.size();
     loops += term.products.empty();
     factored += term.products.empty() && !term.factored.empty();
@@ -39,7 +39,7 @@ static std::string describeTerms(const cpu::ScoreProgram &program) {
 static std::string describeScore(AttentionOp op) {
   std::string text =
       (stringifyNormalizer(op.getNormalizer()) + " of scores from ").str() +
-      describeTerms(cpu::ScoreProgram(op));
+      describeTerms(ScoreProgram(op));
   if (op.getQueries().size() > 1)
     text += ", " + counted(op.getQueries().size(), "pair", "pairs") +
             " of queries and keys";

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Interval analysis of a keep region: scalar index code for each operation.
 
-#include "codegen/cpu/attention/KeepIntervals.h"
+#include "codegen/attention/KeepIntervals.h"
 
-#include "codegen/cpu/attention/CaptureRange.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace attn;
-using namespace attn::cpu;
 
 namespace {
 
@@ -34,8 +34,9 @@ struct Interval {
 
 class IntervalAnalysis {
 public:
-  IntervalAnalysis(TileBuilder &b, const KeepTile &tile, bool searchCaptures)
-      : b(b), tile(tile), searchCaptures(searchCaptures) {}
+  IntervalAnalysis(ImplicitLocOpBuilder &b, const KeepTile &tile,
+                   const CaptureSearch &search)
+      : b(b), tile(tile), search(search) {}
   Verdict run(Region &keep);
 
 private:
@@ -82,6 +83,21 @@ private:
       std::swap(x, y);
     return b.createOrFold<Op>(x, y);
   }
+  Value index(int64_t value) const {
+    return arith::ConstantIndexOp::create(b, value);
+  }
+  Value sum(Value x, Value y) const {
+    return b.createOrFold<arith::AddIOp>(x, y);
+  }
+  Value difference(Value x, Value y) const {
+    return b.createOrFold<arith::SubIOp>(x, y);
+  }
+  Value times(Value x, Value y) const {
+    return b.createOrFold<arith::MulIOp>(x, y);
+  }
+  Value sizeOf(Value buffer, int64_t dimension) const {
+    return b.createOrFold<memref::DimOp>(buffer, dimension);
+  }
   Value compare(arith::CmpIPredicate predicate, Value x, Value y) const {
     return b.createOrFold<arith::CmpIOp>(predicate, x, y);
   }
@@ -92,9 +108,9 @@ private:
     return b.createOrFold<arith::MaxSIOp>(x, y);
   }
 
-  TileBuilder &b;
+  ImplicitLocOpBuilder &b;
   const KeepTile &tile;
-  bool searchCaptures;
+  const CaptureSearch &search;
   llvm::DenseMap<Value, Interval> intervals; ///< of integers
   llvm::DenseMap<Value, Verdict> truths;     ///< of conditions
   llvm::DenseMap<Value, Value> captures;
@@ -138,12 +154,12 @@ Interval IntervalAnalysis::combine(const Interval &x, const Interval &y,
 
 Interval IntervalAnalysis::product(const Interval &x, const Interval &y) const {
   if (x.isPoint() && y.isPoint()) {
-    Value value = b.mul(x.low, y.low);
+    Value value = times(x.low, y.low);
     return {value, value, both(x.known, y.known), x.bits + y.bits,
             std::max(x.spread, y.spread)};
   }
-  Value corners[] = {b.mul(x.low, y.low), b.mul(x.low, y.high),
-                     b.mul(x.high, y.low), b.mul(x.high, y.high)};
+  Value corners[] = {times(x.low, y.low), times(x.low, y.high),
+                     times(x.high, y.low), times(x.high, y.high)};
   Interval result{corners[0], corners[0], both(x.known, y.known),
                   x.bits + y.bits, kMaxSpread + 1};
   for (Value corner : ArrayRef(corners).drop_front()) {
@@ -159,21 +175,22 @@ void IntervalAnalysis::visitArithmetic(Operation &op) {
   if (!x || !y)
     return;
   unsigned bits = std::max(x->bits, y->bits);
-  unsigned sum = x->spread + y->spread;
+  unsigned together = x->spread + y->spread;
   unsigned wider = std::max(x->spread, y->spread);
-  auto add = [&](Value a, Value c) { return b.add(a, c); };
-  auto subtract = [&](Value a, Value c) { return b.sub(a, c); };
+  auto add = [&](Value a, Value c) { return sum(a, c); };
+  auto subtract = [&](Value a, Value c) { return difference(a, c); };
   auto lesser = [&](Value a, Value c) { return least(a, c); };
   auto greater = [&](Value a, Value c) { return most(a, c); };
   Value result = op.getResult(0);
   llvm::TypeSwitch<Operation *>(&op)
       .Case([&](arith::AddIOp) {
-        define(result, combine(*x, *y, add, add, bits + 1, sum));
+        define(result, combine(*x, *y, add, add, bits + 1, together));
       })
       .Case([&](arith::SubIOp) {
         Interval swapped = *y;
         std::swap(swapped.low, swapped.high);
-        define(result, combine(*x, swapped, subtract, subtract, bits + 1, sum));
+        define(result,
+               combine(*x, swapped, subtract, subtract, bits + 1, together));
       })
       .Case([&](arith::MinSIOp) {
         define(result, combine(*x, *y, lesser, lesser, bits, wider));
@@ -200,9 +217,9 @@ void IntervalAnalysis::visitCast(Operation &op) {
     return;
   Verdict condition = truth(from);
   Value low =
-      b.createOrFold<arith::SelectOp>(condition.all, b.idx(1), b.idx(0));
+      b.createOrFold<arith::SelectOp>(condition.all, index(1), index(0));
   Value high =
-      b.createOrFold<arith::SelectOp>(condition.none, b.idx(0), b.idx(1));
+      b.createOrFold<arith::SelectOp>(condition.none, index(0), index(1));
   define(to, {low, high, {}, 1, kMaxSpread + 1});
 }
 
@@ -221,26 +238,26 @@ void IntervalAnalysis::visitExtract(tensor::ExtractOp op) {
     range.indices.push_back(at->low);
     if (at->isPoint())
       continue;
-    if (range.dimension || !searchCaptures)
+    if (range.dimension || search.onlyElements)
       return;
     range.dimension = d;
     range.low = at->low;
     range.high = at->high;
   }
-  CaptureExtremes found = captureExtremes(b, range);
+  CaptureExtremes found = search.extremes(range);
   known = both(known, found.nonempty);
   if (element.isInteger(1)) {
-    Value all = compare(arith::CmpIPredicate::ne, found.least, b.idx(0));
-    Value none = compare(arith::CmpIPredicate::eq, found.most, b.idx(0));
+    Value all = compare(arith::CmpIPredicate::ne, found.least, index(0));
+    Value none = compare(arith::CmpIPredicate::eq, found.most, index(0));
     truths.try_emplace(op, Verdict{both(known, all), both(known, none)});
     return;
   }
   unsigned bits = element.isIndex() ? 64 : element.getIntOrFloatBitWidth();
   if (bits > kSizeBits) {
     // Values so large that arithmetic on them might wrap say nothing.
-    Value limit = b.idx(int64_t(1) << kSizeBits);
-    Value above =
-        compare(arith::CmpIPredicate::sgt, found.least, b.sub(b.idx(0), limit));
+    Value limit = index(int64_t(1) << kSizeBits);
+    Value above = compare(arith::CmpIPredicate::sgt, found.least,
+                          difference(index(0), limit));
     Value below = compare(arith::CmpIPredicate::slt, found.most, limit);
     known = both(known, both(above, below));
     bits = kSizeBits + 1;
@@ -364,7 +381,7 @@ void IntervalAnalysis::visit(Operation &op) {
       truths.try_emplace(result,
                          Verdict{constant(*value != 0), constant(*value == 0)});
     else if (value)
-      define(result, point(b.idx(*value), bitsOf(*value)));
+      define(result, point(index(*value), bitsOf(*value)));
     return;
   }
   llvm::TypeSwitch<Operation *>(&op)
@@ -373,9 +390,9 @@ void IntervalAnalysis::visit(Operation &op) {
       .Case([&](tensor::ExtractOp extract) { visitExtract(extract); })
       .Case([&](tensor::DimOp dim) {
         Value buffer = captures.lookup(dim.getSource());
-        std::optional<int64_t> index = dim.getConstantIndex();
-        if (buffer && index)
-          define(dim, point(b.dim(buffer, *index)));
+        std::optional<int64_t> dimension = dim.getConstantIndex();
+        if (buffer && dimension)
+          define(dim, point(sizeOf(buffer, *dimension)));
       })
       .Case<arith::AndIOp, arith::OrIOp, arith::XOrIOp>(
           [&](Operation *logic) { visitLogic(*logic); })
@@ -396,7 +413,7 @@ Verdict IntervalAnalysis::run(Region &keep) {
 
 } // namespace
 
-Verdict attn::cpu::keepVerdict(TileBuilder &b, Region &keep,
-                               const KeepTile &tile, bool searchCaptures) {
-  return IntervalAnalysis(b, tile, searchCaptures).run(keep);
+Verdict attn::keepVerdict(ImplicitLocOpBuilder &b, Region &keep,
+                          const KeepTile &tile, const CaptureSearch &search) {
+  return IntervalAnalysis(b, tile, search).run(keep);
 }

@@ -2,7 +2,7 @@
 // Searches a row of a capture for its least and its largest element: 16 at a
 // time where they are neighbours in memory.
 
-#include "codegen/cpu/attention/CaptureRange.h"
+#include "codegen/cpu/tiles/CaptureRange.h"
 
 using namespace mlir;
 using namespace attn;

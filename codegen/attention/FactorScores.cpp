@@ -2,7 +2,7 @@
 // Takes sums in an attention's score apart: products that become one, and
 // powers whose exponents are sums over both sides.
 
-#include "codegen/cpu/attention/ScoreProgram.h"
+#include "codegen/attention/ScoreProgram.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -11,7 +11,6 @@
 
 using namespace mlir;
 using namespace attn;
-using namespace attn::cpu;
 
 /// Exponents of both sides that add up to less keep their powers, and the
 /// product of these, inside f32.

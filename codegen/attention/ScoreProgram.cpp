@@ -2,13 +2,12 @@
 // Plans an attention's regions: what is hoisted to a query row or a key, and
 // which sums over the width remain for each pair.
 
-#include "codegen/cpu/attention/ScoreProgram.h"
+#include "codegen/attention/ScoreProgram.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 using namespace attn;
-using namespace attn::cpu;
 
 static Side operator|(Side a, Side b) {
   return Side(unsigned(a) | unsigned(b));

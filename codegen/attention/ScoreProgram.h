@@ -2,8 +2,8 @@
 // Which parts of an attention's regions depend on one side alone, and which
 // sums need a query and a key at once.
 
-#ifndef ATTN_CODEGEN_CPU_ATTENTION_SCOREPROGRAM_H
-#define ATTN_CODEGEN_CPU_ATTENTION_SCOREPROGRAM_H
+#ifndef ATTN_CODEGEN_ATTENTION_SCOREPROGRAM_H
+#define ATTN_CODEGEN_ATTENTION_SCOREPROGRAM_H
 
 #include "dialect/AttnOps.h"
 #include "llvm/ADT/DenseMap.h"
@@ -11,7 +11,7 @@
 #include <map>
 #include <optional>
 
-namespace attn::cpu {
+namespace attn {
 
 /// What a value of a region varies with. Bits: Pair is Row and Key.
 enum class Side : unsigned { Head = 0, Row = 1, Key = 2, Pair = 3 };
@@ -131,6 +131,6 @@ private:
   llvm::SmallVector<PairTerm> pairTerms;
 };
 
-} // namespace attn::cpu
+} // namespace attn
 
-#endif // ATTN_CODEGEN_CPU_ATTENTION_SCOREPROGRAM_H
+#endif // ATTN_CODEGEN_ATTENTION_SCOREPROGRAM_H
