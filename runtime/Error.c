@@ -6,14 +6,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-ATTN_WEAK attn_status attn_fail(attn_error *error, attn_status status,
-                                const char *format, ...) {
+ATTN_WEAK void attn_describe_failure(attn_error *error, attn_status status,
+                                     const char *format, ...) {
   if (!error)
-    return status;
+    return;
   error->status = status;
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(error->message, sizeof(error->message), format, arguments);
   va_end(arguments);
-  return status;
 }

@@ -24,7 +24,7 @@
 #error "the runtime needs weak symbols of the GNU kind"
 #endif
 
-#define attn_fail ATTN_COMMON(fail)
+#define attn_describe_failure ATTN_COMMON(describe_failure)
 #define attn_cpu_features ATTN_COMMON(cpu_features)
 #define attn_crc32 ATTN_COMMON(crc32)
 #define attn_map_weights ATTN_COMMON(map_weights)
@@ -56,9 +56,15 @@ struct attn_model {
   attn_mapping weights;
 };
 
-/* Fills *error (unless NULL) and returns status. */
-ATTN_SHARED ATTN_PRINTF(3, 4) attn_status
-    attn_fail(attn_error *error, attn_status status, const char *format, ...);
+ATTN_SHARED ATTN_PRINTF(3, 4) void attn_describe_failure(attn_error *error,
+                                                         attn_status status,
+                                                         const char *format,
+                                                         ...);
+
+/* Fills *error (unless NULL) and returns status; a macro, so that analysers of
+ * a caller see that it fails. */
+#define attn_fail(error, status, ...)                                          \
+  (attn_describe_failure(error, status, __VA_ARGS__), (status))
 
 /* ATTN_FEATURE_ bits of this processor and operating system. */
 ATTN_SHARED uint64_t attn_cpu_features(void);

@@ -71,7 +71,7 @@ static attn_status check_pointers(const attn_tensor_info *tensors,
                                   const void *const *pointers,
                                   attn_error *error) {
   for (uint32_t i = 0; i < count; ++i) {
-    size_t bytes;
+    size_t bytes = 0;
     tensor_bytes(&tensors[i], dims, &bytes);
     attn_status status = check_pointer(&tensors[i], pointers[i], bytes, error);
     if (status != ATTN_OK)

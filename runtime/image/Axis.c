@@ -95,7 +95,7 @@ attn_status attn_image_fill_axis(attn_image_axis *a, int32_t filter,
   if (a->taps > a->in_size)
     a->taps = a->in_size;
   int32_t count = a->end - a->begin;
-  a->first = malloc((size_t)count * sizeof *a->first);
+  a->first = calloc((size_t)count, sizeof *a->first);
   a->weights = malloc((size_t)count * (size_t)a->taps * sizeof *a->weights);
   if (!a->first || !a->weights)
     return attn_image_fail(error, ATTN_OUT_OF_MEMORY, "no memory for resizing");

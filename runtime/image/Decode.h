@@ -6,10 +6,14 @@
 
 #include "attn/image.h"
 
-/* Fills *error where it is not NULL, and returns `status`. */
-attn_status attn_image_fail(attn_error *error, attn_status status,
-                            const char *format, ...)
+void attn_image_describe_failure(attn_error *error, attn_status status,
+                                 const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Fills *error where it is not NULL, and returns `status`; a macro, so that
+   analysers of a caller see that it fails. */
+#define attn_image_fail(error, status, ...)                                    \
+  (attn_image_describe_failure(error, status, __VA_ARGS__), (status))
 
 /* Checks the size and allocates the pixels of *image. */
 attn_status attn_image_allocate(attn_image *image, uint64_t width,

@@ -16,16 +16,15 @@
 /* Larger files are no pictures that a model looks at. */
 static const size_t max_file_bytes = (size_t)1 << 30;
 
-attn_status attn_image_fail(attn_error *error, attn_status status,
-                            const char *format, ...) {
-  if (error) {
-    error->status = status;
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
-    va_end(arguments);
-  }
-  return status;
+void attn_image_describe_failure(attn_error *error, attn_status status,
+                                 const char *format, ...) {
+  if (!error)
+    return;
+  error->status = status;
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(error->message, sizeof error->message, format, arguments);
+  va_end(arguments);
 }
 
 attn_status attn_image_allocate(attn_image *image, uint64_t width,

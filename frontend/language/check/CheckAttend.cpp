@@ -128,7 +128,8 @@ bool Checker::attendShapes(const Expr &call, AttendCall &attend) {
   const std::vector<Dim> &v = attend.value->type.shape;
   s.batch = q[0], s.heads = q[1], s.rows = q[2], s.columns = v[2];
   std::optional<int64_t> heads = q[1].constant(), groups = v[1].constant();
-  bool divides = heads && groups ? *heads % *groups == 0 : q[1] == v[1];
+  bool divides =
+      heads && groups ? *groups && *heads % *groups == 0 : q[1] == v[1];
   bool fits = divides && v[0] == q[0];
   for (auto [query, key] : llvm::zip_equal(s.queries, s.keys)) {
     const std::vector<Dim> &a = query->type.shape, &b = key->type.shape;

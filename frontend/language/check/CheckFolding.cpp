@@ -68,6 +68,68 @@ Value Checker::apply(Function function, std::vector<Value> values,
   return Value::of(map(function, std::move(operands), position));
 }
 
+/// Of numbers known when compiling; no value for what is defined on tensors or
+/// on whole numbers alone.
+static std::optional<double> foldReals(Function function, double a, double b) {
+  switch (function) {
+  case Function::Add:
+    return a + b;
+  case Function::Sub:
+    return a - b;
+  case Function::Mul:
+    return a * b;
+  case Function::Div:
+    return a / b;
+  case Function::Pow:
+    return std::pow(a, b);
+  case Function::Min:
+    return std::fmin(a, b);
+  case Function::Max:
+    return std::fmax(a, b);
+  case Function::Neg:
+    return -a;
+  case Function::Abs:
+    return std::fabs(a);
+  case Function::Exp:
+    return std::exp(a);
+  case Function::Log:
+    return std::log(a);
+  case Function::Sqrt:
+    return std::sqrt(a);
+  case Function::Rsqrt:
+    return 1 / std::sqrt(a);
+  case Function::Sin:
+    return std::sin(a);
+  case Function::Cos:
+    return std::cos(a);
+  case Function::Floor:
+    return std::floor(a);
+  case Function::Tanh:
+    return std::tanh(a);
+  case Function::Erf:
+    return std::erf(a);
+  case Function::ToF32:
+    return a;
+  default:
+    return std::nullopt;
+  }
+}
+
+static std::optional<bool> compareReals(Function function, double a, double b) {
+  switch (function) {
+  case Function::Lt:
+    return a < b;
+  case Function::Le:
+    return a <= b;
+  case Function::Gt:
+    return a > b;
+  case Function::Ge:
+    return a >= b;
+  default:
+    return std::nullopt;
+  }
+}
+
 Value Checker::fold(Function function, const std::vector<Value> &values,
                     Position position) {
   bool integers =
@@ -89,91 +151,28 @@ Value Checker::fold(Function function, const std::vector<Value> &values,
     x.push_back(value.kind == Value::Int ? double(*integer) : value.real);
   }
   x.resize(2);
-  double result;
-  switch (function) {
-  case Function::Add:
-    result = x[0] + x[1];
-    break;
-  case Function::Sub:
-    result = x[0] - x[1];
-    break;
-  case Function::Mul:
-    result = x[0] * x[1];
-    break;
-  case Function::Div:
-    result = x[0] / x[1];
-    break;
-  case Function::Pow:
-    result = std::pow(x[0], x[1]);
-    break;
-  case Function::Min:
-    result = std::fmin(x[0], x[1]);
-    break;
-  case Function::Max:
-    result = std::fmax(x[0], x[1]);
-    break;
-  case Function::Neg:
-    result = -x[0];
-    break;
-  case Function::Abs:
-    result = std::fabs(x[0]);
-    break;
-  case Function::Exp:
-    result = std::exp(x[0]);
-    break;
-  case Function::Log:
-    result = std::log(x[0]);
-    break;
-  case Function::Sqrt:
-    result = std::sqrt(x[0]);
-    break;
-  case Function::Rsqrt:
-    result = 1 / std::sqrt(x[0]);
-    break;
-  case Function::Sin:
-    result = std::sin(x[0]);
-    break;
-  case Function::Cos:
-    result = std::cos(x[0]);
-    break;
-  case Function::Floor:
-    result = std::floor(x[0]);
-    break;
-  case Function::Tanh:
-    result = std::tanh(x[0]);
-    break;
-  case Function::Erf:
-    result = std::erf(x[0]);
-    break;
-  case Function::ToF32:
-    result = x[0];
-    break;
-  case Function::ToI64:
+  if (std::optional<bool> truth = compareReals(function, x[0], x[1]))
+    return Value::of(*truth);
+  if (function == Function::ToI64) {
     if (std::fabs(x[0]) < 9e15)
       return Value::of(Dim(int64_t(x[0])));
     return error(position, "the whole number does not fit in 53 bits");
-  case Function::Lt:
-    return Value::of(x[0] < x[1]);
-  case Function::Le:
-    return Value::of(x[0] <= x[1]);
-  case Function::Gt:
-    return Value::of(x[0] > x[1]);
-  case Function::Ge:
-    return Value::of(x[0] >= x[1]);
-  default:
+  }
+  std::optional<double> result = foldReals(function, x[0], x[1]);
+  if (!result) {
     for (const Value &value : values)
       if (value.kind == Value::Float &&
           (function == Function::Mod || function == Function::FloorDiv))
         return mismatch(position, value, "a whole number");
     return error(position, "takes tensors, not numbers known when compiling");
   }
-  if (!std::isfinite(result))
+  if (!std::isfinite(*result))
     return error(position, "the result is not a finite number");
   // Powers of whole numbers are whole where a shape can hold them.
   if (function == Function::Pow && integers && x[1] >= 0 &&
-      std::fabs(result) < 9e15)
-    return Value::of(Dim(int64_t(result)));
-  return Value::of(result);
+      std::fabs(*result) < 9e15)
+    return Value::of(Dim(int64_t(*result)));
+  return Value::of(*result);
 }
 
 Value Checker::foldInts(Function function, const Dim &a, const Dim &b,

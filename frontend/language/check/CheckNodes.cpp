@@ -314,7 +314,8 @@ Node *Checker::broadcast(Node *x, const std::vector<Dim> &shape,
 // Shape changes and reductions
 //===----------------------------------------------------------------------===//
 
-Node *Checker::reshape(Node *x, std::vector<Dim> shape, Position position) {
+Node *Checker::reshape(Node *x, const std::vector<Dim> &shape,
+                       Position position) {
   if (x->type.shape == shape)
     return x;
   ValueType type{x->type.element, shape};

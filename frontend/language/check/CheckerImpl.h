@@ -131,7 +131,7 @@ public:
                Position position);
   Node *map(Function function, std::vector<Node *> operands, Position position);
   Node *broadcast(Node *x, const std::vector<Dim> &shape, Position position);
-  Node *reshape(Node *x, std::vector<Dim> shape, Position position);
+  Node *reshape(Node *x, const std::vector<Dim> &shape, Position position);
   Node *transpose(Node *x, std::vector<int64_t> permutation, Position position);
   Node *reduce(NodeKind kind, Node *x, int64_t axis, bool keep,
                Position position);
