@@ -10,147 +10,9 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/TypeSwitch.h"
-#include "llvm/Support/MathExtras.h"
-#include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 using namespace attn;
-
-//===----------------------------------------------------------------------===//
-// DimExpr
-//===----------------------------------------------------------------------===//
-
-DimExpr DimExpr::constant(int64_t value) {
-  DimExpr result;
-  if (value != 0)
-    result.coefficients[{}] = value;
-  return result;
-}
-
-DimExpr DimExpr::symbol(unsigned index) {
-  DimExpr result;
-  result.coefficients[{index}] = 1;
-  return result;
-}
-
-std::optional<DimExpr> DimExpr::add(const DimExpr &a, const DimExpr &b) {
-  DimExpr result = a;
-  for (const auto &[monomial, coefficient] : b.coefficients) {
-    int64_t &sum = result.coefficients[monomial];
-    if (llvm::AddOverflow(sum, coefficient, sum))
-      return std::nullopt;
-    if (sum == 0)
-      result.coefficients.erase(monomial);
-  }
-  return result;
-}
-
-std::optional<DimExpr> DimExpr::subtract(const DimExpr &a, const DimExpr &b) {
-  std::optional<DimExpr> negated = multiply(b, constant(-1));
-  return negated ? add(a, *negated) : std::nullopt;
-}
-
-// No model's sizes come near; they bound what repeated squaring costs.
-static constexpr size_t kMaxTerms = 256, kMaxDegree = 32;
-
-std::optional<DimExpr> DimExpr::multiply(const DimExpr &a, const DimExpr &b) {
-  if (a.coefficients.size() * b.coefficients.size() > kMaxTerms)
-    return std::nullopt;
-  DimExpr result;
-  for (const auto &[m1, c1] : a.coefficients)
-    for (const auto &[m2, c2] : b.coefficients) {
-      if (m1.size() + m2.size() > kMaxDegree)
-        return std::nullopt;
-      DimExpr term;
-      Monomial product(m1);
-      product.insert(product.end(), m2.begin(), m2.end());
-      std::sort(product.begin(), product.end());
-      int64_t coefficient;
-      if (llvm::MulOverflow(c1, c2, coefficient))
-        return std::nullopt;
-      term.coefficients[product] = coefficient;
-      std::optional<DimExpr> sum = add(result, term);
-      if (!sum)
-        return std::nullopt;
-      result = *sum;
-    }
-  return result;
-}
-
-std::optional<DimExpr> DimExpr::divideExactly(int64_t divisor) const {
-  if (divisor <= 0)
-    return std::nullopt;
-  DimExpr result;
-  for (const auto &[monomial, coefficient] : coefficients) {
-    if (coefficient % divisor != 0)
-      return std::nullopt;
-    result.coefficients[monomial] = coefficient / divisor;
-  }
-  return result;
-}
-
-bool DimExpr::dominates(const DimExpr &other) const {
-  std::optional<DimExpr> difference = subtract(*this, other);
-  return difference && llvm::all_of(difference->coefficients, [](auto &term) {
-           return term.second >= 0;
-         });
-}
-
-std::optional<int64_t> DimExpr::asConstant() const {
-  if (coefficients.empty())
-    return 0;
-  if (coefficients.size() == 1 && coefficients.begin()->first.empty())
-    return coefficients.begin()->second;
-  return std::nullopt;
-}
-
-AffineExpr DimExpr::toAffine(MLIRContext *context) const {
-  AffineExpr sum = getAffineConstantExpr(0, context);
-  for (const auto &[monomial, coefficient] : coefficients) {
-    AffineExpr product = getAffineConstantExpr(1, context);
-    for (unsigned symbol : monomial)
-      product = product * getAffineSymbolExpr(symbol, context);
-    sum = sum + product * coefficient;
-  }
-  return sum;
-}
-
-std::optional<DimExpr> DimExpr::fromAffine(AffineExpr expr) {
-  if (auto value = dyn_cast<AffineConstantExpr>(expr))
-    return constant(value.getValue());
-  if (auto position = dyn_cast<AffineSymbolExpr>(expr))
-    return symbol(position.getPosition());
-  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
-  if (!binary)
-    return std::nullopt;
-  std::optional<DimExpr> a = fromAffine(binary.getLHS());
-  std::optional<DimExpr> b = fromAffine(binary.getRHS());
-  if (!a || !b)
-    return std::nullopt;
-  if (binary.getKind() == AffineExprKind::Add)
-    return add(*a, *b);
-  if (binary.getKind() == AffineExprKind::Mul)
-    return multiply(*a, *b);
-  return std::nullopt;
-}
-
-std::string DimExpr::str(ArrayRef<std::string> symbols) const {
-  std::string text;
-  llvm::raw_string_ostream out(text);
-  llvm::ListSeparator plus(" + ");
-  for (const auto &[monomial, coefficient] : llvm::reverse(coefficients)) {
-    out << plus;
-    if (coefficient != 1 || monomial.empty())
-      out << coefficient << (monomial.empty() ? "" : "*");
-    llvm::interleave(
-        monomial, out, [&](unsigned s) { out << symbols[s]; }, "*");
-  }
-  return text.empty() ? "0" : text;
-}
-
-//===----------------------------------------------------------------------===//
-// SymbolicShapes
-//===----------------------------------------------------------------------===//
 
 FailureOr<SymbolicShapes> SymbolicShapes::compute(func::FuncOp func) {
   if (!func.getBody().hasOneBlock())
@@ -316,106 +178,124 @@ static SmallVector<DimExpr> withStatic(RankedTensorType type,
   return shape;
 }
 
-FailureOr<SmallVector<DimExpr>> SymbolicShapes::resultShape(Operation *op,
-                                                            OpResult result) {
+using Shape = FailureOr<SmallVector<DimExpr>>;
+
+Shape SymbolicShapes::sizes(Operation *op, ArrayRef<OpFoldResult> values) {
+  SmallVector<DimExpr> shape;
+  for (OpFoldResult value : values) {
+    FailureOr<DimExpr> dim = size(op, value);
+    if (failed(dim))
+      return failure();
+    shape.push_back(*dim);
+  }
+  return shape;
+}
+
+Shape SymbolicShapes::sliceShape(tensor::ExtractSliceOp slice) {
+  Shape full = sizes(slice, slice.getMixedSizes());
+  if (failed(full))
+    return failure();
+  SmallVector<DimExpr> shape;
+  llvm::SmallBitVector dropped = slice.getDroppedDims();
+  for (auto [i, dim] : llvm::enumerate(*full))
+    if (!dropped.test(i))
+      shape.push_back(dim);
+  return shape;
+}
+
+Shape SymbolicShapes::collapsedShape(tensor::CollapseShapeOp collapse) const {
+  ArrayRef<DimExpr> source = shapeOf(collapse.getSrc());
+  SmallVector<DimExpr> shape;
+  for (auto &group : collapse.getReassociationIndices()) {
+    DimExpr product = DimExpr::constant(1);
+    for (int64_t i : group) {
+      std::optional<DimExpr> next = DimExpr::multiply(product, source[i]);
+      if (!next)
+        return collapse.emitError("has a size beyond 64 bits");
+      product = *next;
+    }
+    shape.push_back(product);
+  }
+  return shape;
+}
+
+Shape SymbolicShapes::concatShape(tensor::ConcatOp concat) const {
+  SmallVector<DimExpr> shape(shapeOf(concat.getInputs().front()));
+  DimExpr &joined = shape[concat.getDim()];
+  for (Value input : concat.getInputs().drop_front()) {
+    std::optional<DimExpr> sum =
+        DimExpr::add(joined, shapeOf(input)[concat.getDim()]);
+    if (!sum)
+      return concat.emitError("has a size beyond 64 bits");
+    joined = *sum;
+  }
+  return shape;
+}
+
+SmallVector<DimExpr> SymbolicShapes::attentionShape(AttentionOp attention,
+                                                    OpResult result) const {
+  ArrayRef<DimExpr> query = shapeOf(attention.getQueries().front());
+  ArrayRef<DimExpr> value = shapeOf(attention.getValue());
+  if (result == attention.getOutput())
+    return {query[0], query[1], query[2], value[3]};
+  if (result == attention.getLogsumexp())
+    return {query[0], query[1], query[2]};
+  // The weights: their mean over the heads, or those of every head.
+  if (cast<RankedTensorType>(result.getType()).getRank() == 3)
+    return {query[0], query[2], value[2]};
+  return {query[0], query[1], query[2], value[2]};
+}
+
+/// Elementwise operations and norms have the shape of their operand.
+Shape SymbolicShapes::operandShape(Operation *op, RankedTensorType type) const {
+  bool keepsShape =
+      isa<LayerNormOp, RmsNormOp, SoftmaxOp, tensor::CastOp>(op) ||
+      op->hasTrait<OpTrait::Elementwise>();
+  for (Value operand : op->getOperands())
+    if (keepsShape &&
+        shapeOf(operand).size() == static_cast<size_t>(type.getRank()))
+      return withStatic(type, shapeOf(operand));
+  return op->emitError("has a result whose shape cannot be inferred");
+}
+
+Shape SymbolicShapes::resultShape(Operation *op, OpResult result) {
   auto type = cast<RankedTensorType>(result.getType());
   if (type.hasStaticShape())
     return withStatic(type, {});
-
-  auto sizes =
-      [&](ArrayRef<OpFoldResult> values) -> FailureOr<SmallVector<DimExpr>> {
-    SmallVector<DimExpr> shape;
-    for (OpFoldResult value : values) {
-      FailureOr<DimExpr> dim = size(op, value);
-      if (failed(dim))
-        return failure();
-      shape.push_back(*dim);
-    }
-    return shape;
-  };
-  using Shape = FailureOr<SmallVector<DimExpr>>;
   return llvm::TypeSwitch<Operation *, Shape>(op)
-      .Case([&](tensor::EmptyOp empty) { return sizes(empty.getMixedSizes()); })
-      .Case([&](tensor::ExtractSliceOp slice) -> Shape {
-        Shape full = sizes(slice.getMixedSizes());
-        if (failed(full))
-          return failure();
-        SmallVector<DimExpr> shape;
-        llvm::SmallBitVector dropped = slice.getDroppedDims();
-        for (auto [i, dim] : llvm::enumerate(*full))
-          if (!dropped.test(i))
-            shape.push_back(dim);
-        return shape;
+      .Case([&](tensor::EmptyOp empty) {
+        return sizes(empty, empty.getMixedSizes());
       })
       .Case([&](tensor::ExpandShapeOp expand) {
-        return sizes(expand.getMixedOutputShape());
+        return sizes(expand, expand.getMixedOutputShape());
       })
-      .Case([&](tensor::CollapseShapeOp collapse) -> Shape {
-        ArrayRef<DimExpr> source = shapeOf(collapse.getSrc());
-        SmallVector<DimExpr> shape;
-        for (auto &group : collapse.getReassociationIndices()) {
-          DimExpr product = DimExpr::constant(1);
-          for (int64_t i : group) {
-            std::optional<DimExpr> next = DimExpr::multiply(product, source[i]);
-            if (!next)
-              return op->emitError("has a size beyond 64 bits");
-            product = *next;
-          }
-          shape.push_back(product);
-        }
-        return shape;
+      .Case([&](tensor::ExtractSliceOp slice) { return sliceShape(slice); })
+      .Case([&](tensor::CollapseShapeOp collapse) {
+        return collapsedShape(collapse);
       })
-      .Case([&](tensor::ConcatOp concat) -> Shape {
-        SmallVector<DimExpr> shape(shapeOf(concat.getInputs().front()));
-        for (Value input : concat.getInputs().drop_front()) {
-          std::optional<DimExpr> sum = DimExpr::add(
-              shape[concat.getDim()], shapeOf(input)[concat.getDim()]);
-          if (!sum)
-            return op->emitError("has a size beyond 64 bits");
-          shape[concat.getDim()] = *sum;
-        }
-        return shape;
-      })
-      .Case([&](LinearOp linear) -> Shape {
+      .Case([&](tensor::ConcatOp concat) { return concatShape(concat); })
+      .Case([&](LinearOp linear) {
         return withStatic(type, shapeOf(linear.getInput()));
       })
-      .Case([&](MatmulOp matmul) -> Shape {
+      .Case([&](MatmulOp matmul) {
         SmallVector<DimExpr> shape(shapeOf(matmul.getA()));
         ArrayRef<DimExpr> b = shapeOf(matmul.getB());
         shape.back() = b[b.size() - (matmul.getTransposeB() ? 2 : 1)];
         return shape;
       })
-      .Case([&](EmbeddingOp embedding) -> Shape {
+      .Case([&](EmbeddingOp embedding) {
         SmallVector<DimExpr> shape(shapeOf(embedding.getIds()));
         shape.push_back(shapeOf(embedding.getTable())[1]);
         return shape;
       })
-      .Case([&](AttentionOp attention) -> Shape {
-        ArrayRef<DimExpr> query = shapeOf(attention.getQueries().front());
-        ArrayRef<DimExpr> value = shapeOf(attention.getValue());
-        if (result == attention.getOutput())
-          return SmallVector<DimExpr>{query[0], query[1], query[2], value[3]};
-        if (result == attention.getLogsumexp())
-          return SmallVector<DimExpr>{query[0], query[1], query[2]};
-        if (type.getRank() == 3)
-          return SmallVector<DimExpr>{query[0], query[2], value[2]};
-        return SmallVector<DimExpr>{query[0], query[1], query[2], value[2]};
+      .Case([&](AttentionOp attention) {
+        return attentionShape(attention, result);
       })
-      .Case([&](linalg::LinalgOp linalg) -> Shape {
+      .Case([&](linalg::LinalgOp linalg) {
         Value init = linalg.getDpsInits()[result.getResultNumber()];
         return SmallVector<DimExpr>(shapeOf(init));
       })
-      .Default([&](Operation *) -> Shape {
-        // Elementwise operations and norms have the shape of their operand.
-        bool keepsShape =
-            isa<LayerNormOp, RmsNormOp, SoftmaxOp, tensor::CastOp>(op) ||
-            op->hasTrait<OpTrait::Elementwise>();
-        for (Value operand : op->getOperands())
-          if (keepsShape &&
-              shapeOf(operand).size() == static_cast<size_t>(type.getRank()))
-            return withStatic(type, shapeOf(operand));
-        return op->emitError("has a result whose shape cannot be inferred");
-      });
+      .Default([&](Operation *) { return operandShape(op, type); });
 }
 
 LogicalResult SymbolicShapes::visitLaunch(Operation *op) {

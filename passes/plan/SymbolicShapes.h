@@ -5,59 +5,25 @@
 #define ATTN_PASSES_PLAN_SYMBOLICSHAPES_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/AffineExpr.h"
 #include "mlir/IR/BuiltinTypes.h"
+#include "passes/plan/DimExpr.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/SmallVector.h"
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+namespace mlir::tensor {
+class CollapseShapeOp;
+class ConcatOp;
+class ExtractSliceOp;
+} // namespace mlir::tensor
+
 namespace attn {
 
+class AttentionOp;
 class LaunchOp;
-
-/// A polynomial with integer coefficients in the dynamic dimensions of a
-/// function: `3 * batch * sequence + 5`. Symbols are indices into
-/// SymbolicShapes::symbols().
-class DimExpr {
-public:
-  /// Symbols of a product, ascending, repeated for powers.
-  using Monomial = std::vector<unsigned>;
-
-  DimExpr() = default;
-  static DimExpr constant(int64_t value);
-  static DimExpr symbol(unsigned index);
-
-  /// Null when a coefficient overflows.
-  static std::optional<DimExpr> add(const DimExpr &a, const DimExpr &b);
-  static std::optional<DimExpr> subtract(const DimExpr &a, const DimExpr &b);
-  static std::optional<DimExpr> multiply(const DimExpr &a, const DimExpr &b);
-  /// Exact quotient by a constant, or null.
-  std::optional<DimExpr> divideExactly(int64_t divisor) const;
-
-  /// True if this is at least `other` whenever every symbol is at least 0:
-  /// each coefficient is.
-  bool dominates(const DimExpr &other) const;
-
-  /// The same polynomial as an affine expression over symbols, and back; null
-  /// where a coefficient overflows or the expression is no polynomial.
-  mlir::AffineExpr toAffine(mlir::MLIRContext *context) const;
-  static std::optional<DimExpr> fromAffine(mlir::AffineExpr expr);
-
-  std::optional<int64_t> asConstant() const;
-  /// Non-zero terms, in a fixed order.
-  const std::map<Monomial, int64_t> &terms() const { return coefficients; }
-  bool operator==(const DimExpr &other) const {
-    return coefficients == other.coefficients;
-  }
-  std::string str(llvm::ArrayRef<std::string> symbols) const;
-
-private:
-  std::map<Monomial, int64_t> coefficients;
-};
 
 /// The symbolic shape of every tensor of a function whose arguments name their
 /// dynamic dimensions (attn.dims).
@@ -86,8 +52,15 @@ private:
   mlir::LogicalResult visit(mlir::Operation *op);
   mlir::LogicalResult visitLoop(mlir::Operation *op);
   mlir::LogicalResult visitIndexOp(mlir::Operation *op);
-  mlir::FailureOr<llvm::SmallVector<DimExpr>>
-  resultShape(mlir::Operation *op, mlir::OpResult result);
+  using Shape = mlir::FailureOr<llvm::SmallVector<DimExpr>>;
+  Shape resultShape(mlir::Operation *op, mlir::OpResult result);
+  Shape sliceShape(mlir::tensor::ExtractSliceOp slice);
+  Shape collapsedShape(mlir::tensor::CollapseShapeOp collapse) const;
+  Shape concatShape(mlir::tensor::ConcatOp concat) const;
+  llvm::SmallVector<DimExpr> attentionShape(AttentionOp attention,
+                                            mlir::OpResult result) const;
+  Shape operandShape(mlir::Operation *op, mlir::RankedTensorType type) const;
+  Shape sizes(mlir::Operation *op, llvm::ArrayRef<mlir::OpFoldResult> values);
   mlir::FailureOr<DimExpr> size(mlir::Operation *op, mlir::OpFoldResult value);
   mlir::LogicalResult bindArguments(mlir::func::FuncOp func);
   mlir::LogicalResult visitLaunch(mlir::Operation *op);

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Clones groups of operations into kernel functions and merges equal ones.
+
+#include "passes/outline/KernelTable.h"
+
+#include "dialect/AttnOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/OperationSupport.h"
+#include "passes/ModelFunctions.h"
+
+using namespace mlir;
+using namespace attn;
+
+/// The word that names kernels of this kind.
+static StringRef kernelStem(Operation *root) {
+  if (isa_and_nonnull<AttnDialect>(root->getDialect()))
+    return root->getName().stripDialect();
+  if (isa<tensor::ConcatOp>(root))
+    return "concat";
+  if (isa<tensor::ExtractSliceOp>(root))
+    return "slice";
+  return isa<linalg::TransposeOp>(root) ? "transpose" : "map";
+}
+
+/// Weights of a linear are read as panels.
+static void markLayouts(func::FuncOp kernel) {
+  kernel.walk([&](LinearOp linear) {
+    for (Value weight : linear.getWeights())
+      if (auto argument = dyn_cast<BlockArgument>(weight))
+        kernel.setArgAttr(argument.getArgNumber(), kLayoutAttr,
+                          PanelsAttr::get(kernel.getContext(), 16));
+  });
+}
+
+static bool isEqual(func::FuncOp a, func::FuncOp b) {
+  return a.getFunctionType() == b.getFunctionType() &&
+         a.getArgAttrsAttr() == b.getArgAttrsAttr() &&
+         OperationEquivalence::isRegionEquivalentTo(
+             &a.getBody(), &b.getBody(),
+             OperationEquivalence::Flags::IgnoreLocations);
+}
+
+KernelTable::KernelTable(ModuleOp module, const SymbolicShapes &shapes)
+    : module(module), symbols(module), shapes(shapes) {
+  for (auto func : module.getOps<func::FuncOp>())
+    if (func->hasAttr(kKernelAttr))
+      kernels.push_back(func);
+}
+
+FailureOr<func::FuncOp> KernelTable::get(const KernelGroup &group) {
+  FailureOr<func::FuncOp> kernel = build(group);
+  if (failed(kernel))
+    return failure();
+  markLayouts(*kernel);
+  for (func::FuncOp other : kernels)
+    if (isEqual(*kernel, other)) {
+      kernel->erase();
+      return other;
+    }
+  std::string stem = kernelStem(group.root).str();
+  kernel->setName(stem + "_" + std::to_string(counts[stem]++));
+  symbols.insert(*kernel);
+  kernels.push_back(*kernel);
+  return *kernel;
+}
+
+FailureOr<func::FuncOp> KernelTable::build(const KernelGroup &group) {
+  OpBuilder builder(module.getContext());
+  SmallVector<Type> inputTypes;
+  for (Value input : group.inputs)
+    inputTypes.push_back(input.getType());
+  auto type = builder.getFunctionType(
+      inputTypes, llvm::to_vector(ValueRange(group.results).getTypes()));
+  auto kernel = func::FuncOp::create(group.root->getLoc(), "kernel", type);
+  kernel.setPrivate();
+  kernel->setAttr(kKernelAttr, builder.getUnitAttr());
+  Block *entry = kernel.addEntryBlock();
+  builder.setInsertionPointToEnd(entry);
+  IRMapping mapping;
+  mapping.map(group.inputs.getArrayRef(), entry->getArguments());
+
+  for (Operation *op : group.members) {
+    if (failed(mapSizes(op, group, entry, builder, mapping))) {
+      kernel.erase();
+      return failure();
+    }
+    builder.clone(*op, mapping);
+  }
+  SmallVector<Value> results;
+  for (Value result : group.results)
+    results.push_back(mapping.lookup(result));
+  func::ReturnOp::create(builder, group.root->getLoc(), results);
+  return kernel;
+}
+
+/// Indices that `op` uses become dimensions of the kernel's arguments.
+LogicalResult KernelTable::mapSizes(Operation *op, const KernelGroup &group,
+                                    Block *entry, OpBuilder &builder,
+                                    IRMapping &mapping) {
+  for (Value operand : usedValues(op)) {
+    if (!operand.getType().isIndex() || mapping.contains(operand))
+      continue;
+    std::optional<DimExpr> value = shapes.valueOf(operand);
+    Value size =
+        value ? sizeFromInputs(*value, op, group, entry, builder) : Value();
+    if (!size)
+      return op->emitError("uses a size that is not a dimension of any "
+                           "operand of its kernel");
+    mapping.map(operand, size);
+  }
+  return success();
+}
+
+Value KernelTable::sizeFromInputs(const DimExpr &value, Operation *op,
+                                  const KernelGroup &group, Block *entry,
+                                  OpBuilder &builder) {
+  if (std::optional<int64_t> constant = value.asConstant())
+    return arith::ConstantIndexOp::create(builder, op->getLoc(), *constant);
+  for (auto [i, input] : llvm::enumerate(group.inputs))
+    for (auto [d, dim] : llvm::enumerate(shapes.shapeOf(input)))
+      if (dim == value)
+        return tensor::DimOp::create(builder, op->getLoc(),
+                                     entry->getArgument(i), d);
+  return {};
+}
