@@ -121,11 +121,15 @@ inline int64_t indexOf(const Array &array) { return array.integers().front(); }
 // The evaluations, a group for each source file
 //===----------------------------------------------------------------------===//
 
-/// Scalars.cpp: constants, and arith, math and gelu on scalars and tensors.
+/// Scalars.cpp: arith, math and gelu on scalars and tensors.
 /// Returns no value for an operation of another kind.
 std::optional<mlir::FailureOr<LaneArray>>
 evaluateElementwise(mlir::Operation &op, llvm::ArrayRef<LaneArray> operands,
                     int64_t lanes);
+/// The bits of a type's elements, 64 for an index.
+unsigned widthOf(mlir::Type type);
+
+/// Constants.cpp
 mlir::FailureOr<Array> evaluateConstant(mlir::Operation &op,
                                         mlir::Attribute value);
 
