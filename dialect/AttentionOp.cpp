@@ -29,7 +29,7 @@ static LogicalResult verifyPair(AttentionOp op, unsigned p,
     if (failed(expectSameSize(op, {query, dim}, {first, dim})) ||
         failed(expectSameSize(op, {key, dim}, {value, dim})))
       return failure();
-  if (failed(expectSameSize(op, {query, 0}, {key, 0})) ||
+  if ((!op.isRagged() && failed(expectSameSize(op, {query, 0}, {key, 0}))) ||
       failed(expectStatic(op, {query, 3})) ||
       failed(expectStatic(op, {key, 3})))
     return failure();
@@ -90,6 +90,28 @@ static LogicalResult verifyResults(AttentionOp op, const NamedTensor &query,
   return success();
 }
 
+/// (C11).
+static LogicalResult verifyRows(AttentionOp op, const NamedTensor &query,
+                                const NamedTensor &value) {
+  if (!op.getStarts() != !op.getLengths())
+    return op.emitOpError("expects 'starts' and 'lengths' together");
+  if (!op.isRagged())
+    return success();
+  int64_t sequences = value.type.getDimSize(0);
+  if (query.type.getDimSize(0) != 1)
+    return op.emitOpError("expects batch 1 of the queries whose rows are "
+                          "given, but got ")
+           << query.type;
+  if (failed(expectShape(op, {"starts", op.getStarts()}, {sequences})) ||
+      failed(expectShape(op, {"lengths", op.getLengths()}, {sequences})))
+    return failure();
+  if (op.getWeights() || op.getLogsumexp())
+    return op.emitOpError("expects the output alone where rows are given, but "
+                          "got ")
+           << op->getNumResults() << " results";
+  return success();
+}
+
 LogicalResult AttentionOp::verify() {
   if (getQueries().empty())
     return emitOpError("expects at least one query and key");
@@ -105,7 +127,8 @@ LogicalResult AttentionOp::verify() {
   for (unsigned p = 0; p < getQueries().size(); ++p)
     if (failed(verifyPair(*this, p, first, value)))
       return failure();
-  if (failed(expectStatic(*this, {value, 3})))
+  if (failed(expectStatic(*this, {value, 3})) ||
+      failed(verifyRows(*this, first, value)))
     return failure();
   return verifyResults(*this, first, value);
 }
@@ -227,7 +250,8 @@ struct DropUnusedResults : OpRewritePattern<AttentionOp> {
         rewriter, op.getLoc(), op.getOutput().getType(),
         typeOf(op.getWeights(), dropWeights),
         typeOf(op.getLogsumexp(), dropLogsumexp), op.getQueries(), op.getKeys(),
-        op.getValue(), op.getCaptures(), op.getSink(), op.getNormalizer());
+        op.getValue(), op.getCaptures(), op.getSink(), op.getStarts(),
+        op.getLengths(), op.getNormalizer());
     smaller->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     for (auto [from, to] : llvm::zip(op->getRegions(), smaller->getRegions()))
       rewriter.inlineRegionBefore(from, to, to.end());

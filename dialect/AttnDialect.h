@@ -31,6 +31,14 @@ inline constexpr llvm::StringLiteral kOffsetAttr = "attn.offset";
 inline constexpr llvm::StringLiteral kWeightsBytesAttr = "attn.weights_bytes";
 inline constexpr llvm::StringLiteral kTapAttr = "attn.tap";
 
+/// Positions of one sequence in a page of a key and value cache, and the lanes
+/// of a panel in it; attn.append says how a page is laid out.
+inline constexpr int64_t kPageTokens = 64;
+inline constexpr int64_t kPanelLanes = 16;
+
+/// The floats that the keys and values of one attention take in a page.
+int64_t pageEntryFloats(int64_t heads, int64_t keyWidth, int64_t valueWidth);
+
 /// Registers attn and every dialect that models, passes and kernels use.
 void registerAllDialects(mlir::DialectRegistry &registry);
 

@@ -138,7 +138,7 @@ void MatmulOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
 LogicalResult EmbeddingOp::verify() {
   NamedTensor ids("ids", getIds()), table("table", getTable());
   if (failed(expectRank(*this, table, 2)) ||
-      failed(expectStaticShape(*this, table)))
+      failed(expectStatic(*this, {table, 1})))
     return failure();
   SmallVector<int64_t> shape(ids.type.getShape());
   shape.push_back(table.type.getDimSize(1));

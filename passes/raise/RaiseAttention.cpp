@@ -374,7 +374,8 @@ AttentionOp Candidate::createAttention() {
   return AttentionOp::create(rewriter, output.getLoc(),
                              withHeads(output.getResult().getType()), weights,
                              /*logsumexp=*/Type(), queryValues, keyValues,
-                             values, captured, sink, parts.normalizer);
+                             values, captured, sink, /*starts=*/Value(),
+                             /*lengths=*/Value(), parts.normalizer);
 }
 
 /// Takes sizes of scores and weights from the queries and keys instead.

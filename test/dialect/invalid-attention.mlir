@@ -3,7 +3,7 @@
 !q = tensor<2x4x3x8xf32>
 func.func @attention_c1_none(%v: !q) {
   // expected-error @+1 {{expects at least one query and key}}
-  %o = "attn.attention"(%v) <{operandSegmentSizes = array<i32: 0, 0, 1, 0, 0>, resultSegmentSizes = array<i32: 1, 0, 0>}> ({
+  %o = "attn.attention"(%v) <{operandSegmentSizes = array<i32: 0, 0, 1, 0, 0, 0, 0>, resultSegmentSizes = array<i32: 1, 0, 0>}> ({
   ^bb0(%b: index, %h: index, %i: index, %j: index, %m: index, %n: index):
     %s = arith.constant 0.0 : f32
     attn.yield %s : f32
@@ -341,5 +341,78 @@ func.func @attention_c10_normalizer(%q: !q) {
     %s = attn.dot %qi, %kj : !d
     attn.yield %s : f32
   } -> !q logsumexp tensor<2x4x3xf32>
+  return
+}
+
+// -----
+
+!q = tensor<2x4x3x8xf32>
+!k = tensor<2x4x64x8xf32>
+!d = tensor<8xf32>
+func.func @attention_c11_batch(%q: !q, %k: !k, %s: tensor<2xi64>, %l: tensor<2xi64>) {
+  // expected-error @+1 {{expects batch 1 of the queries whose rows are given, but got 'tensor<2x4x3x8xf32>'}}
+  %o = attn.attention queries(%q : !q) keys(%k : !k) value(%k : !k) rows(%s, %l : tensor<2xi64>, tensor<2xi64>) score {
+  ^bb0(%qi: !d, %kj: !d, %b: index, %h: index, %i: index, %j: index, %m: index, %n: index):
+    %x = attn.dot %qi, %kj : !d
+    attn.yield %x : f32
+  } -> tensor<2x4x3x8xf32>
+  return
+}
+
+// -----
+
+!q = tensor<1x4x3x8xf32>
+!k = tensor<2x4x64x8xf32>
+!d = tensor<8xf32>
+func.func @attention_c11_starts(%q: !q, %k: !k, %s: tensor<3xi64>, %l: tensor<2xi64>) {
+  // expected-error @+1 {{expects 'starts' to have shape [2], but got [3]}}
+  %o = attn.attention queries(%q : !q) keys(%k : !k) value(%k : !k) rows(%s, %l : tensor<3xi64>, tensor<2xi64>) score {
+  ^bb0(%qi: !d, %kj: !d, %b: index, %h: index, %i: index, %j: index, %m: index, %n: index):
+    %x = attn.dot %qi, %kj : !d
+    attn.yield %x : f32
+  } -> tensor<1x4x3x8xf32>
+  return
+}
+
+// -----
+
+!q = tensor<1x4x3x8xf32>
+!k = tensor<2x4x64x8xf32>
+!d = tensor<8xf32>
+func.func @attention_c11_lengths(%q: !q, %k: !k, %s: tensor<2xi64>, %l: tensor<2x1xi64>) {
+  // expected-error @+1 {{expects 'lengths' to have shape [2], but got [2, 1]}}
+  %o = attn.attention queries(%q : !q) keys(%k : !k) value(%k : !k) rows(%s, %l : tensor<2xi64>, tensor<2x1xi64>) score {
+  ^bb0(%qi: !d, %kj: !d, %b: index, %h: index, %i: index, %j: index, %m: index, %n: index):
+    %x = attn.dot %qi, %kj : !d
+    attn.yield %x : f32
+  } -> tensor<1x4x3x8xf32>
+  return
+}
+
+// -----
+
+!q = tensor<1x4x3x8xf32>
+!k = tensor<2x4x64x8xf32>
+!d = tensor<8xf32>
+func.func @attention_c11_results(%q: !q, %k: !k, %s: tensor<2xi64>, %l: tensor<2xi64>) {
+  // expected-error @+1 {{expects the output alone where rows are given, but got 2 results}}
+  %o, %w = attn.attention queries(%q : !q) keys(%k : !k) value(%k : !k) rows(%s, %l : tensor<2xi64>, tensor<2xi64>) score {
+  ^bb0(%qi: !d, %kj: !d, %b: index, %h: index, %i: index, %j: index, %m: index, %n: index):
+    %x = attn.dot %qi, %kj : !d
+    attn.yield %x : f32
+  } -> tensor<1x4x3x8xf32> logsumexp tensor<1x4x3xf32>
+  return
+}
+
+// -----
+
+!q = tensor<1x4x3x8xf32>
+func.func @attention_c11_lengths_missing(%q: !q, %s: tensor<1xi64>) {
+  // expected-error @+1 {{expects 'starts' and 'lengths' together}}
+  %o = "attn.attention"(%q, %q, %q, %s) <{operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1, 0>, resultSegmentSizes = array<i32: 1, 0, 0>}> ({
+  ^bb0(%qi: tensor<8xf32>, %kj: tensor<8xf32>, %b: index, %h: index, %i: index, %j: index, %m: index, %n: index):
+    %x = arith.constant 0.0 : f32
+    attn.yield %x : f32
+  }, {}, {}) : (!q, !q, !q, tensor<1xi64>) -> !q
   return
 }

@@ -268,9 +268,9 @@ func.func @embedding_c1_rank(%ids: tensor<?xi64>, %t: tensor<8xf32>) {
 
 // -----
 
-func.func @embedding_c1_static(%ids: tensor<?xi64>, %t: tensor<?x8xf32>) {
-  // expected-error @+1 {{expects 'table' to have a static shape, but got 'tensor<?x8xf32>'}}
-  %y = attn.embedding %ids, %t : tensor<?xi64>, tensor<?x8xf32> -> tensor<?x8xf32>
+func.func @embedding_c1_width(%ids: tensor<?xi64>, %t: tensor<8x?xf32>) {
+  // expected-error @+1 {{expects dimension 1 of 'table' to be static, but got 'tensor<8x?xf32>'}}
+  %y = attn.embedding %ids, %t : tensor<?xi64>, tensor<8x?xf32> -> tensor<?x?xf32>
   return
 }
 

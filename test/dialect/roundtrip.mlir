@@ -196,3 +196,38 @@ func.func @launch(%x: tensor<?x64xf32>, %w: tensor<64x64xf32>) {
   %y = attn.launch @linear_0(%x, %w) : (tensor<?x64xf32>, tensor<64x64xf32>) -> tensor<?x64xf32>
   return
 }
+
+// CHECK-LABEL: func @ragged_attention
+func.func @ragged_attention(%q: tensor<1x4x?x16xf32>, %k: tensor<?x2x?x16xf32>, %v: tensor<?x2x?x16xf32>, %starts: tensor<?xi64>, %lengths: tensor<?xi64>) {
+  // CHECK: value(%{{.*}}) rows(%{{.*}}, %{{.*}} : tensor<?xi64>, tensor<?xi64>) score {
+  // CHECK: } -> tensor<1x4x?x16xf32>
+  %o = attn.attention queries(%q : tensor<1x4x?x16xf32>) keys(%k : tensor<?x2x?x16xf32>)
+      value(%v : tensor<?x2x?x16xf32>) rows(%starts, %lengths : tensor<?xi64>, tensor<?xi64>) score {
+      ^bb0(%qi: tensor<16xf32>, %kj: tensor<16xf32>, %b: index, %h: index, %i: index,
+           %j: index, %m: index, %n: index):
+        %dot = attn.dot %qi, %kj : tensor<16xf32>
+        attn.yield %dot : f32
+      } -> tensor<1x4x?x16xf32>
+  return
+}
+
+// CHECK-LABEL: func @token_rows
+func.func @token_rows(%counts: tensor<?xi64>, %past: tensor<?xi64>, %ids: tensor<1x?xi64>) {
+  // CHECK: attn.token_rows %{{.*}}, %{{.*}} like %{{.*}} : tensor<?xi64>, tensor<1x?xi64> -> tensor<?xi64>
+  %starts, %lengths, %sequence, %position = attn.token_rows %counts, %past like %ids
+      : tensor<?xi64>, tensor<1x?xi64> -> tensor<?xi64>
+  return
+}
+
+// CHECK-LABEL: func @cache
+func.func @cache(%k: tensor<1x2x?x16xf32>, %v: tensor<1x2x?x16xf32>, %cache: tensor<?x8192xf32>, %offset: tensor<i64>, %sequence: tensor<?xi64>, %position: tensor<?xi64>, %pages: tensor<?x?xi64>) {
+  // CHECK: attn.append %{{.*}}, %{{.*}} to %{{.*}} at %{{.*}} rows(%{{.*}}, %{{.*}}) pages(%{{.*}}) :
+  %c = attn.append %k, %v to %cache at %offset rows(%sequence, %position) pages(%pages)
+      : tensor<1x2x?x16xf32>, tensor<1x2x?x16xf32>, tensor<?x8192xf32>, tensor<i64>,
+        tensor<?xi64>, tensor<?xi64>, tensor<?x?xi64>
+  // CHECK: attn.read_pages %{{.*}} at %{{.*}} pages(%{{.*}}) : tensor<?x8192xf32>, tensor<i64>, tensor<?x?xi64> -> tensor<?x2x?x16xf32>, tensor<?x2x?x16xf32>
+  %keys, %values = attn.read_pages %cache at %offset pages(%pages)
+      : tensor<?x8192xf32>, tensor<i64>, tensor<?x?xi64>
+      -> tensor<?x2x?x16xf32>, tensor<?x2x?x16xf32>
+  return
+}

@@ -40,9 +40,9 @@ Value GraphBuilder::emitAttention(const Node &node) {
   auto normalizer = info.normalizer == "softmax"   ? attn::Normalizer::Softmax
                     : info.normalizer == "sigmoid" ? attn::Normalizer::Sigmoid
                                                    : attn::Normalizer::Sum;
-  auto op = attn::AttentionOp::create(b, loc, tensorType(node.type), weights,
-                                      logsumexp, queries, keys, value, captures,
-                                      sink, normalizer);
+  auto op = attn::AttentionOp::create(
+      b, loc, tensorType(node.type), weights, logsumexp, queries, keys, value,
+      captures, sink, /*starts=*/{}, /*lengths=*/{}, normalizer);
   emitRegion(node, *info.score, op.getScore(), false);
   if (info.keep)
     emitRegion(node, *info.keep, op.getKeep(), false);
