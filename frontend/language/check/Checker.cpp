@@ -5,9 +5,7 @@
 
 using namespace attn::lang;
 
-namespace {
-constexpr int64_t maxDimSize = int64_t(1) << 31;
-}
+static constexpr int64_t maxDimSize = int64_t(1) << 31;
 
 std::unique_ptr<Graph> attn::lang::check(const Description &description,
                                          const CheckOptions &options,
@@ -331,7 +329,7 @@ bool Checker::declareInput(const Port &port) {
       return false;
     }
     if (!absent && value)
-      graph->inputs.back().bound = *limit;
+      graph->inputs.back().bound = limit;
   }
   frames.back().scopes.back()[port.name] = Value::of(value);
   return value != nullptr;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Weights, and the layers that read them.
 
-#include "frontend/language/check/BuiltinFunctions.h"
+#include "frontend/language/check/builtins/BuiltinFunctions.h"
 
 #include <cmath>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Functions that move elements without changing them.
 
-#include "frontend/language/check/BuiltinFunctions.h"
+#include "frontend/language/check/builtins/BuiltinFunctions.h"
 
 using namespace attn::lang;
 using namespace attn::lang::builtin;
