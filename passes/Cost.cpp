@@ -153,15 +153,41 @@ std::optional<Cost> costOfLoop(scf::ForOp loop, const SymbolicShapes &shapes) {
   return flops && bytes ? std::optional(Cost{*flops, *bytes}) : std::nullopt;
 }
 
-std::optional<DimExpr> flopsOfLaunch(LaunchOp launch,
-                                     const SymbolicShapes &shapes) {
+/// Bytes that `op` reads of an operand: of a table only the rows it looks up.
+std::optional<DimExpr> bytesRead(Operation *op, Value operand,
+                                 const SymbolicShapes &shapes) {
+  auto embedding = dyn_cast<EmbeddingOp>(op);
+  bool isTable = embedding && embedding.getTable() == operand;
+  return bytesOf(isTable ? embedding.getResult() : operand, shapes);
+}
+
+/// Bytes that a kernel reads of an argument: all of it, or rows of a table.
+std::optional<DimExpr> bytesReadInside(BlockArgument argument,
+                                       const SymbolicShapes &inside) {
+  std::optional<DimExpr> rows = DimExpr();
+  for (Operation *user : argument.getUsers()) {
+    if (!isa<EmbeddingOp>(user))
+      return bytesOf(argument, inside);
+    rows = add(rows, bytesRead(user, argument, inside));
+  }
+  return argument.use_empty() ? bytesOf(argument, inside) : rows;
+}
+
+std::optional<Cost> costOfLaunch(LaunchOp launch,
+                                 const SymbolicShapes &shapes) {
   FailureOr<SymbolicShapes> inside = shapes.insideOf(launch);
   if (failed(inside))
     return std::nullopt;
   auto kernel = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
       launch, launch.getKernelAttr());
-  std::optional<Cost> cost = costOfBlock(kernel.getBody().front(), *inside);
-  return cost ? std::optional(cost->flops) : std::nullopt;
+  std::optional<Cost> body = costOfBlock(kernel.getBody().front(), *inside);
+  std::optional<DimExpr> bytes = DimExpr();
+  for (BlockArgument argument : kernel.getArguments())
+    bytes = add(bytes, bytesReadInside(argument, *inside));
+  for (Value result : launch.getOutputs())
+    bytes = add(bytes, bytesOf(result, shapes));
+  return body && bytes ? std::optional(Cost{body->flops, *bytes})
+                       : std::nullopt;
 }
 
 } // namespace
@@ -175,16 +201,16 @@ std::optional<Cost> Cost::add(const Cost &a, const Cost &b) {
 std::optional<Cost> attn::costOf(Operation *op, const SymbolicShapes &shapes) {
   if (auto loop = dyn_cast<scf::ForOp>(op))
     return costOfLoop(loop, shapes);
+  if (auto launch = dyn_cast<LaunchOp>(op))
+    return costOfLaunch(launch, shapes);
   if (isFree(op))
     return Cost{};
   std::optional<DimExpr> bytes = DimExpr();
   for (Value operand : op->getOperands())
-    bytes = add(bytes, bytesOf(operand, shapes));
+    bytes = add(bytes, bytesRead(op, operand, shapes));
   for (Value result : op->getResults())
     bytes = add(bytes, bytesOf(result, shapes));
-  auto launch = dyn_cast<LaunchOp>(op);
-  std::optional<DimExpr> flops =
-      launch ? flopsOfLaunch(launch, shapes) : flopsOf(op, shapes);
+  std::optional<DimExpr> flops = flopsOf(op, shapes);
   return flops && bytes ? std::optional(Cost{*flops, *bytes}) : std::nullopt;
 }
 

@@ -14,7 +14,8 @@ struct Cost {
   /// two; of attention, those of values and of vectors of each pair, with
   /// nothing masked.
   DimExpr flops;
-  /// Bytes of operands read and results written, each once.
+  /// Bytes of operands read and results written, each once; of the tables of
+  /// embeddings only the rows looked up.
   DimExpr bytes;
 
   /// Null where a coefficient overflows.

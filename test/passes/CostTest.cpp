@@ -133,6 +133,27 @@ TEST_F(CostTest, LaunchesOfOneKernelHaveTheirOwnSizes) {
   EXPECT_EQ(flops(), "64*b + 64*a");
 }
 
+// A table of any size is read where ids say so, before and after passes.
+TEST_F(CostTest, EmbeddingsReadTheirRows) {
+  module = parseSourceString<ModuleOp>(R"(
+    func.func @model(%ids: tensor<?xi64> {attn.name = "ids", attn.dims = ["n"]})
+        -> (tensor<?x4xf32> {attn.name = "y", attn.dims = ["n", ""]}) {
+      %table = attn.weight "table" : tensor<1000x4xf32>
+      %y = attn.embedding %ids, %table
+        : tensor<?xi64>, tensor<1000x4xf32> -> tensor<?x4xf32>
+      return %y : tensor<?x4xf32>
+    })",
+                                       &context);
+  ASSERT_TRUE(module);
+  auto bytes = [&] {
+    FailureOr<Cost> cost = costOf(model());
+    return succeeded(cost) ? cost->bytes.str({"n"}) : "failed";
+  };
+  EXPECT_EQ(bytes(), "40*n"); // an id, a row read and a row written
+  run(buildOutlinePipeline);
+  EXPECT_EQ(bytes(), "40*n");
+}
+
 // What a query decides alone, here its square, is no work of the pairs.
 TEST_F(CostTest, ScoresOfVectorsCountForEachPair) {
   module = parseSourceString<ModuleOp>(R"(

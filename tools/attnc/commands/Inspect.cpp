@@ -2,11 +2,13 @@
 // attnc inspect: what a model, a compiled library or a weights file holds.
 
 #include "codegen/package/WeightsFile.h"
+#include "dialect/AttnOps.h"
 #include "tools/attnc/commands/Commands.h"
 #include "tools/attnc/commands/ModelArguments.h"
 #include "tools/attnc/commands/Sizes.h"
 #include "tools/attnc/engine/Cache.h"
 #include "tools/attnc/report/ModelReport.h"
+#include "tools/attnc/report/Prediction.h"
 #include "tools/attnc/report/UsualSize.h"
 #include "tools/attnc/report/WeightsReport.h"
 #include "llvm/Support/FileSystem.h"
@@ -68,6 +70,28 @@ Expected<CompiledSizes> compileSizes(frontend::Model &model,
   return compiled;
 }
 
+/// What the planned model tells, whether the cache had it compiled or not.
+Error readPlan(frontend::Model &model, ArrayRef<const TargetSpec *> targets,
+               ModelReport &report) {
+  if (!model.function()->hasAttr(kBufferBytesAttr)) {
+    CompilerOptions options;
+    options.targets = targets.vec();
+    if (Error error = Compiler(model, options).lowerTo(Stage::Plan))
+      return error;
+  }
+  report.plannedWeightsBytes =
+      (*model.module)
+          ->getAttrOfType<mlir::IntegerAttr>(kWeightsBytesAttr)
+          .getInt();
+  auto seconds =
+      predictSeconds(model.function(), *targets.front(),
+                     [&](StringRef dim) { return report.sizeOf(dim); });
+  if (!seconds)
+    return seconds.takeError();
+  report.predictedSeconds = *seconds;
+  return Error::success();
+}
+
 Expected<ModelReport> inspectModel(const CommandLine &line) {
   auto request = readModelOptions(line);
   auto targets = readTargets(line);
@@ -97,13 +121,15 @@ Expected<ModelReport> inspectModel(const CommandLine &line) {
   if (!structure)
     return structure.takeError();
   report.structure = std::move(*structure);
-  report.flops = report.evaluateFlops(report.structure.flops);
-  if (report.structure.parameters && !model->weights)
-    return report;
-  auto compiled = compileSizes(*model, *targets, report.sizes);
-  if (!compiled)
-    return compiled.takeError();
-  report.compiled = *compiled;
+  report.flops = report.evaluateAt(report.structure.flops);
+  if (!report.structure.parameters || model->weights) {
+    auto compiled = compileSizes(*model, *targets, report.sizes);
+    if (!compiled)
+      return compiled.takeError();
+    report.compiled = *compiled;
+  }
+  if (Error error = readPlan(*model, *targets, report))
+    return std::move(error);
   return report;
 }
 

@@ -9,6 +9,7 @@
 #include "mlir/IR/Remarks.h"
 #include "passes/Cost.h"
 #include "tools/attnc/report/AttentionReport.h"
+#include "tools/attnc/report/Prediction.h"
 #include "tools/attnc/report/Structure.h"
 #include "tools/attnc/report/Table.h"
 #include "tools/attnc/report/UsualSize.h"
@@ -74,12 +75,6 @@ std::string tileOf(StringRef kernel, const TargetSpec &target) {
     return matrix(target.attention) +
            formatv(" of {0} rows", target.attentionRows).str();
   return formatv("{0} lanes", target.lanes);
-}
-
-/// Time on one core: arithmetic and memory overlap, so the longer counts.
-double predictSeconds(double flops, double bytes, const TargetSpec &target) {
-  return std::max(flops / (target.gflops * 1e9),
-                  bytes / (target.memoryGigabytes * 1e9));
 }
 
 std::string milliseconds(double seconds) {

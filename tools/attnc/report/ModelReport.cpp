@@ -6,6 +6,7 @@
 #include "tools/attnc/report/Table.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
 
 using namespace llvm;
 using namespace attn;
@@ -67,10 +68,83 @@ void printBlocks(const ModelReport &report, raw_ostream &os) {
     table.row({block.name,
                block.count > 1 ? "x" + std::to_string(block.count) : "",
                withCommas(block.parameters),
-               withPrefix(report.evaluateFlops(block.flops), ""),
+               withPrefix(report.evaluateAt(block.flops), ""),
                operationsText(block)});
   os << "\n";
   table.print(os);
+}
+
+/// Memory and time of the compiled model.
+void printRunning(const ModelReport &report, const std::string &at,
+                  raw_ostream &os) {
+  const std::optional<CompiledSizes> &compiled = report.compiled;
+  os << "weights     "
+     << withPrefix(
+            compiled ? compiled->weightsBytes : report.plannedWeightsBytes, "B")
+     << "\n";
+  if (report.structure.isDecoder)
+    os << "cache       "
+       << withPrefix(report.evaluateAt(report.structure.memory.keyValueBytes),
+                     "B")
+       << at << ": keys and values in f32\n";
+  if (compiled) {
+    os << "library     " << withPrefix(compiled->libraryBytes, "B") << " for "
+       << report.target << "\n";
+    if (compiled->workspaceBytes)
+      os << "workspace   " << withPrefix(*compiled->workspaceBytes, "B") << at
+         << ", and " << withPrefix(*compiled->workspaceBytesPerThread, "B")
+         << " for each thread after the first\n";
+  } else {
+    os << "library     not compiled: --weights shows its size and the "
+          "workspace\n";
+  }
+  double seconds = report.predictedSeconds;
+  bool isLong = seconds >= 1;
+  os << "predicted   "
+     << formatv("{0:F1} {1}", isLong ? seconds : seconds * 1e3,
+                isLong ? "s" : "ms")
+     << at << ", one core of " << report.target << "\n";
+}
+
+/// Weights and gradients in 16 and in 32 bits, and Adam's two moments: Smith et
+/// al. 2022, "Using DeepSpeed and Megatron to Train Megatron-Turing NLG 530B".
+constexpr uint64_t trainingBytesPerParameter = 20;
+
+/// The block that keeps most activations, as the example of a layer.
+const ModelBlock *largestLayer(const ModelReport &report) {
+  auto bytes = [&](const ModelBlock &block) {
+    return report.evaluateAt(block.memory.activationBytes);
+  };
+  auto largest = max_element(report.structure.blocks,
+                             [&](const ModelBlock &a, const ModelBlock &b) {
+                               return bytes(a) < bytes(b);
+                             });
+  return largest == report.structure.blocks.end() || bytes(*largest) == 0
+             ? nullptr
+             : &*largest;
+}
+
+void printTraining(const ModelReport &report, const std::string &at,
+                   raw_ostream &os) {
+  if (!report.structure.parameters)
+    return;
+  os << "training    "
+     << withPrefix(double(trainingBytesPerParameter) *
+                       report.structure.parameters,
+                   "B")
+     << " of weights, gradients and Adam states in mixed precision, "
+     << trainingBytesPerParameter << " B a parameter\n";
+  const ModelBlock *layer = largestLayer(report);
+  if (!layer)
+    return;
+  auto both = [&](const AttentionMemory &memory) {
+    return withPrefix(report.evaluateAt(memory.activationBytes), "B") + ", " +
+           withPrefix(report.evaluateAt(memory.fusedActivationBytes), "B") +
+           " with fused attention";
+  };
+  os << "activations " << both(report.structure.memory) << at
+     << "\n            " << both(layer->memory) << " in "
+     << (layer->count > 1 ? "each of " : "") << layer->name << "\n";
 }
 
 json::Array tensorsJson(const package::ModelInterface &interface,
@@ -91,6 +165,14 @@ json::Array tensorsJson(const package::ModelInterface &interface,
   return array;
 }
 
+json::Object activationsJson(const ModelReport &report,
+                             const AttentionMemory &memory) {
+  return json::Object{
+      {"activation_bytes", report.evaluateAt(memory.activationBytes)},
+      {"activation_bytes_fused_attention",
+       report.evaluateAt(memory.fusedActivationBytes)}};
+}
+
 json::Array blocksJson(const ModelReport &report) {
   json::Array array;
   for (const ModelBlock &block : report.structure.blocks) {
@@ -101,8 +183,11 @@ json::Array blocksJson(const ModelReport &report) {
         {"name", block.name},
         {"count", block.count},
         {"parameters", block.parameters},
-        {"flops", report.evaluateFlops(block.flops)},
+        {"flops", report.evaluateAt(block.flops)},
         {"flops_polynomial", block.flops.str(report.structure.symbols)},
+        {"key_value_cache_bytes",
+         report.evaluateAt(block.memory.keyValueBytes)},
+        {"training", activationsJson(report, block.memory)},
         {"operations", std::move(operations)}});
   }
   return array;
@@ -110,12 +195,17 @@ json::Array blocksJson(const ModelReport &report) {
 
 } // namespace
 
-double ModelReport::evaluateFlops(const DimExpr &value) const {
+int64_t ModelReport::sizeOf(StringRef name) const {
+  for (auto [dim, size] : zip_equal(interface.dims, sizes))
+    if (dim.name == name)
+      return size;
+  return 0;
+}
+
+double ModelReport::evaluateAt(const DimExpr &value) const {
   std::vector<int64_t> bySymbol;
   for (const std::string &symbol : structure.symbols)
-    for (auto [dim, size] : zip_equal(interface.dims, sizes))
-      if (dim.name == symbol)
-        bySymbol.push_back(size);
+    bySymbol.push_back(sizeOf(symbol));
   return evaluate(value, bySymbol);
 }
 
@@ -125,24 +215,15 @@ void ModelReport::print(raw_ostream &os) const {
   printTensors("outputs", interface, interface.outputs, os);
   printDims(interface.dims, os);
   printBlocks(*this, os);
-  std::string at = sizesText(*this);
+  std::string sizes = sizesText(*this),
+              at = sizes.empty() ? "" : " at " + sizes;
   os << "\nparameters  " << withCommas(structure.parameters) << "\nFLOP        "
-     << structure.flops.str(structure.symbols) << "\n";
+     << structure.flops.str(structure.symbols)
+     << ", two for each multiply-add\n";
   if (!at.empty())
-    os << "            " << withPrefix(flops, "FLOP") << " at " << at << "\n";
-  if (!compiled) {
-    os << "weights     not given: --weights shows the sizes of what is "
-          "compiled\n";
-    return;
-  }
-  os << "weights     " << withPrefix(compiled->weightsBytes, "B")
-     << "\nlibrary     " << withPrefix(compiled->libraryBytes, "B") << " for "
-     << target << "\n";
-  if (compiled->workspaceBytes)
-    os << "workspace   " << withPrefix(*compiled->workspaceBytes, "B")
-       << (at.empty() ? "" : " at " + at) << ", and "
-       << withPrefix(*compiled->workspaceBytesPerThread, "B")
-       << " for each thread after the first\n";
+    os << "            " << withPrefix(flops, "FLOP") << at << "\n";
+  printRunning(*this, at, os);
+  printTraining(*this, at, os);
 }
 
 json::Value ModelReport::toJson() const {
@@ -152,6 +233,8 @@ json::Value ModelReport::toJson() const {
                                 {"min", dim.min},
                                 {"max", dim.max},
                                 {"size", size}});
+  json::Object training = activationsJson(*this, structure.memory);
+  training["state_bytes"] = trainingBytesPerParameter * structure.parameters;
   json::Object object{
       {"name", name},
       {"inputs", tensorsJson(interface, interface.inputs)},
@@ -160,7 +243,12 @@ json::Value ModelReport::toJson() const {
       {"blocks", blocksJson(*this)},
       {"parameters", structure.parameters},
       {"flops", flops},
+      {"multiply_adds", flops / 2},
       {"flops_polynomial", structure.flops.str(structure.symbols)},
+      {"key_value_cache_bytes", evaluateAt(structure.memory.keyValueBytes)},
+      {"predicted_seconds", predictedSeconds},
+      {"training", std::move(training)},
+      {"weights_bytes", plannedWeightsBytes},
       {"target", target}};
   if (compiled) {
     object["weights_bytes"] = compiled->weightsBytes;

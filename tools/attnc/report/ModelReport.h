@@ -29,10 +29,16 @@ struct ModelReport {
   std::vector<int64_t> sizes; ///< of the interface's dims
   ModelStructure structure;
   double flops = 0; ///< at these sizes
+  /// On one core of the best target.
+  double predictedSeconds = 0;
+  /// Of the data of the weights file, as planned.
+  uint64_t plannedWeightsBytes = 0;
   std::optional<CompiledSizes> compiled;
 
+  /// The size of a dynamic dimension.
+  int64_t sizeOf(llvm::StringRef dim) const;
   /// A polynomial of the structure at these sizes.
-  double evaluateFlops(const DimExpr &value) const;
+  double evaluateAt(const DimExpr &value) const;
   void print(llvm::raw_ostream &os) const;
   llvm::json::Value toJson() const;
 };

@@ -63,15 +63,45 @@ public:
     std::optional<DimExpr> sum =
         cost ? DimExpr::add(block.flops, cost->flops) : std::nullopt;
     if (!sum)
-      return createStringError("the model costs more than 64 bits count");
+      return tooLarge();
     block.flops = *sum;
     ++block.operations[name];
+    if (auto attention = dyn_cast<AttentionOp>(op))
+      return visitAttention(attention, block);
     return Error::success();
   }
 
-  std::vector<ModelBlock> take() { return std::move(blocks); }
+  /// The blocks, and whether any attention is causal.
+  std::pair<std::vector<ModelBlock>, bool> take() {
+    if (!decodes)
+      for (ModelBlock &block : blocks)
+        block.memory.keyValueBytes = {};
+    return {std::move(blocks), decodes};
+  }
 
 private:
+  static Error tooLarge() {
+    return createStringError("the model costs more than 64 bits count");
+  }
+
+  Error visitAttention(AttentionOp op, ModelBlock &block) {
+    std::optional<AttentionMemory> memory = memoryOf(op, shapes);
+    if (!memory)
+      return tooLarge();
+    bool causal = isCausal(op);
+    decodes |= causal;
+    // An encoder's own keys are used once.
+    bool isCross = shapes.shapeOf(op.getQueries().front())[2] !=
+                   shapes.shapeOf(op.getValue())[2];
+    if (!causal && !isCross)
+      memory->keyValueBytes = {};
+    memory = AttentionMemory::add(block.memory, *memory);
+    if (!memory)
+      return tooLarge();
+    block.memory = *memory;
+    return Error::success();
+  }
+
   Error visitWeight(WeightOp weight) {
     std::string scope = scopeOf(weight.getName());
     scopes[weight.getResult()] = scope;
@@ -101,7 +131,7 @@ private:
   ModelBlock &blockNamed(const std::string &name) {
     auto [it, isNew] = indices.try_emplace(name, blocks.size());
     if (isNew)
-      blocks.push_back({name, 1, {}, 0, {}});
+      blocks.push_back({name, 1, {}, 0, {}, {}});
     return blocks[it->second];
   }
 
@@ -111,6 +141,7 @@ private:
   DenseMap<mlir::Value, std::string> scopes;
   StringSet<> counted;
   std::string current = "inputs";
+  bool decodes = false;
 };
 
 /// The number at the end of a name, and what stands before it.
@@ -163,10 +194,17 @@ attn::tool::readStructure(mlir::func::FuncOp function) {
     if (Error error = reader.visit(&op))
       return std::move(error);
   ModelStructure structure;
-  structure.blocks = joinLayers(reader.take());
+  auto [blocks, decodes] = reader.take();
+  structure.blocks = joinLayers(blocks);
+  structure.isDecoder = decodes;
   structure.symbols = shapes->symbols();
   structure.flops = cost->flops;
   for (const ModelBlock &block : structure.blocks)
     structure.parameters += block.parameters * block.count;
+  for (const ModelBlock &block : blocks)
+    if (auto sum = AttentionMemory::add(structure.memory, block.memory))
+      structure.memory = *sum;
+    else
+      return createStringError("the model costs more than 64 bits count");
   return structure;
 }

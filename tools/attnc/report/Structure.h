@@ -6,6 +6,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/Cost.h"
+#include "tools/attnc/report/AttentionMemory.h"
 #include "llvm/Support/Error.h"
 
 #include <map>
@@ -24,6 +25,9 @@ struct ModelBlock {
   std::map<std::string, unsigned> operations;
   uint64_t parameters = 0;
   DimExpr flops;
+  /// Of its attentions; a cache only in a model that decodes, of causal
+  /// attention and of what attends to another sequence.
+  AttentionMemory memory;
 };
 
 struct ModelStructure {
@@ -32,6 +36,9 @@ struct ModelStructure {
   std::vector<std::string> symbols;
   uint64_t parameters = 0;
   DimExpr flops;
+  AttentionMemory memory;
+  /// Whether it generates a sequence: some attention is causal.
+  bool isDecoder = false;
 };
 
 /// A block is named by its weights: their names up to the first number, or
