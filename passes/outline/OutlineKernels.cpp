@@ -46,10 +46,17 @@ public:
     return success();
   }
 
+  /// One walk for all: asking for each parameter whether it is used would cost
+  /// the square of the model's depth.
   void eraseUnused(ModuleOp module) {
+    llvm::DenseSet<Attribute> used;
+    module.walk([&](GetParameterOp get) {
+      for (auto name : get.getParameters().getAsRange<FlatSymbolRefAttr>())
+        used.insert(name.getAttr());
+    });
     for (auto parameter :
          llvm::make_early_inc_range(module.getOps<ParameterOp>()))
-      if (SymbolTable::symbolKnownUseEmpty(parameter, module))
+      if (!used.contains(parameter.getSymNameAttr()))
         parameter.erase();
   }
 
