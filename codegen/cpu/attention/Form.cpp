@@ -3,6 +3,7 @@
 
 #include "codegen/cpu/attention/Form.h"
 
+#include "dialect/AttnDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 
@@ -16,8 +17,7 @@ static Value permuted(TileBuilder &b, Value buffer,
   return memref::TransposeOp::create(b, buffer, AffineMapAttr::get(map));
 }
 
-/// The memory that `tensor` is read from, through at most one transpose.
-static Value readView(TileBuilder &b, Value tensor) {
+Value attn::cpu::readView(TileBuilder &b, Value tensor) {
   if (Value buffer = b.memory(tensor))
     return buffer;
   auto transpose = tensor.getDefiningOp<linalg::TransposeOp>();
@@ -46,17 +46,35 @@ static LogicalResult readMemory(TileBuilder &b, AttentionForm &form) {
   AttentionOp op = form.op;
   for (Value query : op.getQueries())
     form.queries.push_back(readView(b, query));
-  for (Value key : op.getKeys())
-    form.keys.push_back(readView(b, key));
-  form.value = readView(b, op.getValue());
-  form.output = writeView(b, op.getOutput());
   SmallVector<Value> all(form.queries);
-  llvm::append_range(all, form.keys);
-  llvm::append_range(all, ArrayRef<Value>{form.value, form.output});
+  form.pages = op.getValue().getDefiningOp<ReadPagesOp>();
+  if (!form.pages) {
+    for (Value key : op.getKeys())
+      form.keys.push_back(readView(b, key));
+    form.value = readView(b, op.getValue());
+    llvm::append_range(all, form.keys);
+    all.push_back(form.value);
+  }
+  form.output = writeView(b, op.getOutput());
+  all.push_back(form.output);
   if (llvm::is_contained(all, Value()))
     return op.emitError("expects operands and result of an attention kernel to "
                         "be its arguments and result, transposed at most once "
                         "with the head width last");
+  if (form.pages && (!op.isRagged() || op.getKeys().size() != 1 ||
+                     op.getKeys().front() != form.pages.getKey()))
+    return op.emitError("expects pages to be read by ragged rows, keys and "
+                        "values together");
+  if (op.isRagged()) {
+    form.starts = b.memory(op.getStarts());
+    form.lengths = b.memory(op.getLengths());
+    if (!form.starts || !form.lengths)
+      return op.emitError("expects starts and lengths of an attention kernel "
+                          "to be its arguments");
+    if (!op.getWeight().empty())
+      return op.emitError("a weight expression on ragged rows is not lowered "
+                          "yet");
+  }
   for (Value capture : op.getCaptures())
     form.captures.push_back(b.memory(capture));
   if (llvm::is_contained(form.captures, Value()))
@@ -69,6 +87,13 @@ static LogicalResult readMemory(TileBuilder &b, AttentionForm &form) {
       return op.emitError("expects sink, weights and log-sum-exp of an "
                           "attention kernel to be its arguments and results");
   return success();
+}
+
+Value AttentionForm::positions(TileBuilder &b) const {
+  if (!pages)
+    return b.dim(value, 2);
+  ReadPagesOp op = pages;
+  return b.mul(b.dim(b.memory(op.getPages()), 1), kPageTokens);
 }
 
 FailureOr<AttentionForm> attn::cpu::readAttention(TileBuilder &b,

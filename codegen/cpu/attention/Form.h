@@ -22,6 +22,9 @@ struct AttentionForm {
   /// kernel transposes.
   llvm::SmallVector<Value> queries, keys;
   Value value, output;
+  /// What the keys and values are pages of; their views are null then. Or null.
+  ReadPagesOp pages;
+  Value starts, lengths; ///< [B] of ragged rows, or null
   llvm::SmallVector<Value> captures;
   Value sink;      ///< [H], or null
   Value weights;   ///< [B, H, M, N], [B, M, N], or null
@@ -34,6 +37,8 @@ struct AttentionForm {
   /// is otherwise.
   bool isWholeScore = false;
 
+  /// Keys that there is room for.
+  Value positions(TileBuilder &b) const;
   bool isSoftmax() const { return normalizer == Normalizer::Softmax; }
   bool returnsMean() const {
     return weights &&
@@ -47,6 +52,10 @@ struct AttentionForm {
     return !program.terms().empty() && !(weight && program.reads(*weight, 0));
   }
 };
+
+/// The memory that `tensor` is read from, through at most one transpose that
+/// leaves the last of four dimensions in place; null where there is none.
+Value readView(TileBuilder &b, Value tensor);
 
 /// Reads the kernel around `op`. Emits an error where its operands and results
 /// are no memory that the kernel could work on.

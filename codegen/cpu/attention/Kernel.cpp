@@ -14,7 +14,9 @@
 // those of several from the terms again.
 
 #include "codegen/cpu/attention/DotScores.h"
+#include "codegen/cpu/attention/HeadTasks.h"
 #include "codegen/cpu/attention/PairTerms.h"
+#include "codegen/cpu/attention/RaggedRows.h"
 #include "codegen/cpu/attention/Results.h"
 #include "codegen/cpu/attention/SidedValues.h"
 #include "codegen/cpu/attention/Softmax.h"
@@ -26,10 +28,9 @@ using namespace mlir;
 using namespace attn;
 using namespace attn::cpu;
 
-/// What is done once for each key head that a slot meets.
-static void prepareHead(AttentionState &s, const HeadRows &head) {
+void attn::cpu::prepareHead(AttentionState &s, const HeadRows &head) {
   packKeys(s, head);
-  packValues(s, head.batch, head.keyHead);
+  packValues(s, head);
 }
 
 /// What the regions start from: all terms of a chunk.
@@ -88,7 +89,7 @@ static void emitPlain(AttentionState &s, const HeadRows &rows,
   });
 }
 
-static void emitRows(AttentionState &s, const HeadRows &rows) {
+void attn::cpu::emitRows(AttentionState &s, const HeadRows &rows) {
   TileBuilder &b = s.b;
   computeRows(s, rows);
   startRows(s, rows);
@@ -115,7 +116,7 @@ static void emitHead(AttentionState &s, Value batch, Value head, Value isFirst,
                      const Blocks &blocks) {
   TileBuilder &b = s.b;
   Value keyHead = b.div(head, s.form.headsPerKeyHead);
-  auto prepare = [&] { prepareHead(s, {batch, head, keyHead, {}, {}}); };
+  auto prepare = [&] { prepareHead(s, {batch, head, keyHead, {}, {}, {}}); };
   if (s.form.program.keysVaryWithHead())
     prepare();
   else
@@ -126,7 +127,7 @@ static void emitHead(AttentionState &s, Value batch, Value head, Value isFirst,
   b.forRange(blocks.start, blocks.end, b.idx(1), [&](Value block) {
     Value row = b.div(b.mul(s.m, block), blocks.count);
     Value next = b.div(b.mul(s.m, b.add(block, 1)), blocks.count);
-    emitRows(s, {batch, head, keyHead, row, b.sub(next, row)});
+    emitRows(s, {batch, head, keyHead, row, b.sub(next, row), {}});
   });
 }
 
@@ -160,13 +161,16 @@ static Value attentionScratch(TileBuilder &b, Operation *op) {
   FailureOr<AttentionForm> form = readAttention(b, cast<AttentionOp>(op));
   if (failed(form))
     return {};
-  return ScratchLayout(b, *form, b.dim(form->value, 2)).bytes;
+  Value bytes = ScratchLayout(b, *form, form->positions(b)).bytes;
+  return form->starts ? raggedScratch(b, *form, bytes) : bytes;
 }
 
 static LogicalResult emitAttention(TileBuilder &b, Operation *op) {
   FailureOr<AttentionForm> form = readAttention(b, cast<AttentionOp>(op));
   if (failed(form))
     return failure();
+  if (form->starts)
+    return emitRagged(b, *form);
   AttentionState s(b, *form);
   emitShare(s);
   return failure(s.failed);

@@ -22,7 +22,7 @@ static void prefetchRow(AttentionState &s, Value buffer, Value batch,
 void attn::cpu::prefetchNext(AttentionState &s, const HeadRows &rows,
                              Value row) {
   TileBuilder &b = s.b;
-  if (!b.target.prefetchNextPanel)
+  if (!b.target.prefetchNextPanel || s.form.starts)
     return;
   Value here = b.add(rows.first, row), nextHead = b.add(rows.keyHead, 1);
   for (Value query : s.form.queries)

@@ -45,12 +45,12 @@ void attn::cpu::writeRows(AttentionState &s, const HeadRows &rows,
     Value factor;
     if (isRelative)
       factor = b.splat(b.loadScalar(s.scratch.factors, row));
-    Value to = b.add(rows.first, row);
+    SmallVector<Value> to = rows.queryPlace(b, b.add(rows.first, row));
     b.forLanes(b.idx(s.form.valueWidth), [&](Value column, Value mask) {
       Value x = b.load(s.scratch.outputs, {row, column});
       if (factor)
         x = arith::MulFOp::create(b, x, factor);
-      b.store(x, s.form.output, {rows.batch, rows.head, to, column}, mask);
+      b.store(x, s.form.output, {to[0], to[1], to[2], column}, mask);
     });
   });
 }

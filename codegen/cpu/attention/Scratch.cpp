@@ -104,5 +104,5 @@ ScratchBuffers::ScratchBuffers(TileBuilder &b, const AttentionForm &form,
   valuePanels = b.scratch(
       layout.valuePanels,
       MemRefType::get({layout.valueWidth / kPanelWidth, any, kPanelWidth}, f32),
-      b.dim(form.value, 2));
+      form.positions(b));
 }

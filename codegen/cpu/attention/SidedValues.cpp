@@ -72,8 +72,10 @@ RegionPoint OneSide::pointOf(AttentionState &s, const HeadRows &rows, Side side,
 Value OneSide::read(Value leaf, const ElementPoint &at) {
   unsigned number = cast<BlockArgument>(leaf).getArgNumber();
   Value memory = (side == Side::Row ? s.form.queries : s.form.keys)[number / 2];
-  Value head = side == Side::Row ? rows.head : rows.keyHead;
-  return s.b.load(memory, {rows.batch, head, token, at.position}, at.mask);
+  SmallVector<Value> place =
+      side == Side::Row ? rows.queryPlace(s.b, token) : s.keyPlace(rows, token);
+  place.push_back(at.position);
+  return s.b.load(memory, place, at.mask);
 }
 
 Value OneSide::exponents(const SidedVector &vector, Value position,

@@ -8,11 +8,32 @@
 
 namespace attn::cpu {
 
+/// The rows that share one pass over the keys: `count` queries of one head.
+struct HeadRows {
+  Value batch, head, keyHead;
+  Value first, count;
+  Value origin; ///< where ragged rows have query 0 of the batch; else null
+
+  /// Where a query of the batch lies in memory.
+  llvm::SmallVector<Value> queryPlace(TileBuilder &b, Value query) const {
+    if (!origin)
+      return {batch, head, query};
+    return {b.idx(0), head, b.add(origin, query)};
+  }
+};
+
 /// The kernel being built: its form, its sizes and its scratch.
 struct AttentionState {
   AttentionState(TileBuilder &b, const AttentionForm &form)
       : b(b), form(form), m(b.dim(form.queries.front(), 2)),
-        n(b.dim(form.value, 2)), layout(b, form, n), scratch(b, form, layout) {}
+        n(form.positions(b)), layout(b, form, n), scratch(b, form, layout) {}
+
+  /// Where a key of the batch lies in memory, and its value.
+  llvm::SmallVector<Value> keyPlace(const HeadRows &rows, Value key) const {
+    if (form.pages)
+      return {b.idx(0), b.idx(0), key};
+    return {rows.batch, rows.keyHead, key};
+  }
 
   TileBuilder &b;
   const AttentionForm &form;
@@ -20,12 +41,6 @@ struct AttentionState {
   ScratchLayout layout;
   ScratchBuffers scratch;
   bool failed = false; ///< a region could not be inlined; the error is emitted
-};
-
-/// The rows that share one pass over the keys: `count` queries of one head.
-struct HeadRows {
-  Value batch, head, keyHead;
-  Value first, count;
 };
 
 /// Keys [first, first + count), a multiple of kChunkKeys and at most that many.

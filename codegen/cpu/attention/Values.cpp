@@ -10,7 +10,7 @@ using namespace mlir;
 using namespace attn;
 using namespace attn::cpu;
 
-void attn::cpu::packValues(AttentionState &s, Value batch, Value keyHead) {
+void attn::cpu::packValues(AttentionState &s, const HeadRows &rows) {
   TileBuilder &b = s.b;
   Value zero = b.splat(0.0);
   SmallVector<Value> sum =
@@ -20,8 +20,9 @@ void attn::cpu::packValues(AttentionState &s, Value batch, Value keyHead) {
                        b.idx(s.form.valueWidth), outer,
                        [&](Value column, Value mask,
                            ValueRange inner) -> SmallVector<Value> {
-                         Value v = b.load(s.form.value,
-                                          {batch, keyHead, key, column}, mask);
+                         SmallVector<Value> from = s.keyPlace(rows, key);
+                         from.push_back(column);
+                         Value v = b.load(s.form.value, from, mask);
                          b.store(v, s.scratch.valuePanels,
                                  {b.div(column, kPanelWidth), key, b.idx(0)});
                          return {s.form.keep ? b.fma(v, zero, inner.front())

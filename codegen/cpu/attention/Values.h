@@ -12,7 +12,7 @@ namespace attn::cpu {
 /// Packs the values of a key head as panels [N][16] and, where keys may be
 /// masked, notes whether all are finite: only then a weight of 0 silences a
 /// masked key by itself.
-void packValues(AttentionState &s, Value batch, Value keyHead);
+void packValues(AttentionState &s, const HeadRows &rows);
 
 /// outputs[row, :] += weights[row, j] v[j, :] over the keys of a chunk,
 /// ascending.

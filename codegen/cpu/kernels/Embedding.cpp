@@ -12,15 +12,16 @@ using namespace attn::cpu;
 static LogicalResult emitEmbedding(TileBuilder &b, Operation *operation) {
   auto op = cast<EmbeddingOp>(operation);
   ArrayRef<int64_t> tableShape = op.getTable().getType().getShape();
-  int64_t entries = tableShape[0], width = tableShape[1];
-  if (entries == 0)
+  int64_t width = tableShape[1];
+  if (tableShape[0] == 0)
     return op.emitError("expects a table with entries");
   Value ids = flatten(b, b.memory(op.getIds()));
-  Value table = flatten(b, b.memory(op.getTable()));
+  Value rows = b.memory(op.getTable());
+  Value table = flatten(b, rows);
   Value output = flatten(b, b.memory(op.getResult()));
   Value lowest = arith::ConstantOp::create(b, b.getI64IntegerAttr(0));
-  Value highest =
-      arith::ConstantOp::create(b, b.getI64IntegerAttr(entries - 1));
+  Value highest = arith::IndexCastOp::create(b, b.getI64Type(),
+                                             b.sub(b.dim(rows, 0), b.idx(1)));
 
   auto [first, last] = b.share(b.dim(ids, 0));
   b.forRange(first, last, b.idx(1), [&](Value i) {

@@ -27,6 +27,7 @@ template <typename Op> mlir::Operation *matchOp(mlir::func::FuncOp kernel) {
   return ops.empty() ? nullptr : (*ops.begin()).getOperation();
 }
 
+extern const KernelEmitter appendEmitter;
 extern const KernelEmitter attentionEmitter;
 extern const KernelEmitter concatEmitter;
 extern const KernelEmitter embeddingEmitter;
@@ -37,6 +38,7 @@ extern const KernelEmitter matmulEmitter;
 extern const KernelEmitter rmsNormEmitter;
 extern const KernelEmitter sliceEmitter;
 extern const KernelEmitter softmaxEmitter;
+extern const KernelEmitter tokenRowsEmitter;
 
 } // namespace attn::cpu
 

@@ -15,9 +15,9 @@ using namespace attn::cpu;
 
 /// Earlier ones win: a kernel that holds a linear and a map is a linear.
 static const KernelEmitter *const kEmitters[] = {
-    &linearEmitter,  &attentionEmitter, &layerNormEmitter, &rmsNormEmitter,
-    &softmaxEmitter, &embeddingEmitter, &matmulEmitter,    &concatEmitter,
-    &sliceEmitter,   &mapEmitter,
+    &linearEmitter,    &attentionEmitter, &appendEmitter,    &layerNormEmitter,
+    &rmsNormEmitter,   &softmaxEmitter,   &embeddingEmitter, &matmulEmitter,
+    &tokenRowsEmitter, &concatEmitter,    &sliceEmitter,     &mapEmitter,
 };
 
 /// An empty function over an argument block, in the kernel's place.
