@@ -12,30 +12,36 @@
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace attn;
 
 namespace {
 
-/// Builds arithmetic on values of one type, f32 or a vector of it.
+/// Builds arithmetic on values of one type, f32 or a vector of it; sums and
+/// products also of f64.
 struct FloatBuilder : ImplicitLocOpBuilder {
   FloatBuilder(Location loc, PatternRewriter &rewriter, Type type)
       : ImplicitLocOpBuilder(loc, rewriter), type(type) {}
+  FloatBuilder(const ImplicitLocOpBuilder &builder, Type type)
+      : ImplicitLocOpBuilder(builder), type(type) {}
 
   Type type;
 
-  Type integers() {
-    Type i32 = getI32Type();
+  /// As many elements of another type.
+  Type elementsOf(Type element) {
     auto vector = dyn_cast<VectorType>(type);
-    return vector ? Type(vector.clone(i32)) : i32;
+    return vector ? Type(vector.clone(element)) : element;
   }
+  Type integers() { return elementsOf(getI32Type()); }
   template <typename T> Value splat(Type ofType, T value) {
     if (auto vector = dyn_cast<VectorType>(ofType))
       return arith::ConstantOp::create(
           *this, DenseElementsAttr::get(vector, ArrayRef<T>(value)));
     TypedAttr attribute;
-    if constexpr (std::is_same_v<T, float>)
-      attribute = getF32FloatAttr(value);
+    if constexpr (std::is_floating_point_v<T>)
+      attribute = getFloatAttr(ofType, value);
     else
       attribute = getI32IntegerAttr(value);
     return arith::ConstantOp::create(*this, attribute);
@@ -122,6 +128,51 @@ struct FloatBuilder : ImplicitLocOpBuilder {
     return div(x, add(constant(1), exp2(mul(u, x))));
   }
 
+  /// Turns of pi/2 are taken off in f64, exactly enough up to 2^30; beyond,
+  /// where neighbours in f32 are turns apart, the result is only some number of
+  /// the range. Polynomials of Cephes on [-pi/4, pi/4]; error 9e-8.
+  Value sinOrCos(Value x, bool isCos) {
+    FloatBuilder wide(*this, elementsOf(getF64Type()));
+    Type i64 = elementsOf(getI64Type());
+    Value far = arith::ExtFOp::create(*this, wide.type, x);
+    Value magic = wide.splat(wide.type, 0x1.8p52); // its low bits count turns
+    Value turns = wide.mul(far, wide.splat(wide.type, M_2_PI));
+    Value shifted = wide.add(turns, magic);
+    Value back =
+        wide.mul(wide.sub(shifted, magic), wide.splat(wide.type, M_PI_2));
+    Value r = arith::TruncFOp::create(*this, type, wide.sub(far, back));
+    r = atLeast(constant(-M_PI_4), atMost(constant(M_PI_4), r));
+
+    Value square = mul(r, r);
+    Value sin = fma(mul(square, r),
+                    polynomial(square, {-1.6666654611e-1, 8.3321608736e-3,
+                                        -1.9515295891e-4}),
+                    r);
+    Value cos =
+        fma(mul(square, square),
+            polynomial(square, {4.166664568298827e-2, -1.388731625493765e-3,
+                                2.443315711809948e-5}),
+            fma(square, constant(-0.5), constant(1)));
+
+    // sin, cos, -sin, -cos; the cosine is a quarter turn ahead.
+    Value count = arith::BitcastOp::create(*this, i64, shifted);
+    count = arith::TruncIOp::create(*this, integers(), count);
+    auto bits = [&](int32_t value) { return splat(integers(), value); };
+    if (isCos)
+      count = arith::AddIOp::create(*this, count, bits(1));
+    Value odd = arith::CmpIOp::create(
+        *this, arith::CmpIPredicate::ne,
+        arith::AndIOp::create(*this, count, bits(1)), bits(0));
+    Value size = arith::SelectOp::create(*this, odd, cos, sin);
+    Value sign = arith::ShLIOp::create(
+        *this, arith::AndIOp::create(*this, count, bits(2)), bits(30));
+    Value result = arith::XOrIOp::create(
+        *this, arith::BitcastOp::create(*this, integers(), size), sign);
+    return arith::BitcastOp::create(*this, type, result);
+  }
+  Value sin(Value x) { return sinOrCos(x, /*isCos=*/false); }
+  Value cos(Value x) { return sinOrCos(x, /*isCos=*/true); }
+
   Value roundEven(Value x) {
     Value magic = constant(8388608); // 2^23: larger floats are integers
     Value size = abs(x);
@@ -196,8 +247,10 @@ LogicalResult attn::cpu::expandMath(Operation *root, const TargetSpec &target) {
   RewritePatternSet patterns(root->getContext());
   patterns
       .add<ExpandGelu, ExpandFma, ExpandUnary<math::ExpOp, &FloatBuilder::exp>,
-           ExpandUnary<math::Exp2Op, &FloatBuilder::exp2>>(root->getContext(),
-                                                           /*benefit=*/10);
+           ExpandUnary<math::Exp2Op, &FloatBuilder::exp2>,
+           ExpandUnary<math::SinOp, &FloatBuilder::sin>,
+           ExpandUnary<math::CosOp, &FloatBuilder::cos>>(root->getContext(),
+                                                         /*benefit=*/10);
   if (!target.nativeRounding)
     patterns.add<ExpandUnary<math::RoundEvenOp, &FloatBuilder::roundEven>,
                  ExpandUnary<math::FloorOp, &FloatBuilder::floor>,

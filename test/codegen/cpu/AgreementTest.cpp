@@ -5,6 +5,8 @@
 #include "test/codegen/cpu/Agreement.h"
 #include "llvm/Support/FormatVariadic.h"
 
+#include <cmath>
+
 using namespace attn;
 using namespace attn::test;
 
@@ -215,6 +217,50 @@ TEST_P(Agreement, BitsAndFloatsFromIntegers) {
                   R"(^bb0(%a: i64, %o: f32):
            %0 = arith.sitofp %a : i64 to f32 linalg.yield %0 : f32)"),
       {{3, 21}});
+}
+
+/// Random values of every size below 2^29, and integers of f32 beyond all i64.
+static float farAway(float x) {
+  return std::ldexp(x, int(std::abs(x) * 1000) % 27);
+}
+static float anySize(float x) {
+  if (std::abs(x) < 0.2)
+    return x < 0 ? -INFINITY : NAN;
+  return std::ldexp(x, int(std::abs(x) * 1000) % 70);
+}
+
+TEST_P(Agreement, SineAndCosineOfFarAngles) {
+  for (const char *function : {"sin", "cos"})
+    for (int64_t width : {1, 7, 197})
+      check(
+          genericText(
+              llvm::formatv("%x: tensor<5x{0}xf32>", width).str(),
+              llvm::formatv("tensor<5x{0}xf32>", width).str(),
+              llvm::formatv("%init = tensor.empty() : tensor<5x{0}xf32>", width)
+                  .str(),
+              "affine_map<(b, d) -> (b, d)>, affine_map<(b, d) -> (b, d)>",
+              R"("parallel", "parallel")",
+              llvm::formatv("%x : tensor<5x{0}xf32>", width).str(),
+              llvm::formatv(R"(^bb0(%a: f32, %o: f32):
+           %0 = math.{0} %a : f32 linalg.yield %0 : f32)",
+                            function)
+                  .str()),
+          {{5, width}}, 1.5e-7, farAway);
+}
+
+TEST_P(Agreement, IntegersFromFloats) {
+  check(
+      genericText("%x: tensor<9x21xf32>", "tensor<9x21xi64>",
+                  R"(%init = tensor.empty() : tensor<9x21xi64>
+                     %low = arith.constant -4.611686018427387904e18 : f32
+                     %high = arith.constant 4.611686018427387904e18 : f32)",
+                  "affine_map<(b, d) -> (b, d)>, affine_map<(b, d) -> (b, d)>",
+                  R"("parallel", "parallel")", "%x : tensor<9x21xf32>",
+                  R"(^bb0(%a: f32, %o: i64):
+           %0 = arith.maxnumf %a, %low : f32
+           %1 = arith.minnumf %0, %high : f32
+           %2 = arith.fptosi %1 : f32 to i64 linalg.yield %2 : i64)"),
+      {{9, 21}}, 0, anySize);
 }
 
 //===----------------------------------------------------------------------===//
