@@ -177,10 +177,10 @@ std::optional<std::pair<Element, Element>> elements(Function f,
     return std::pair(x[0]->type.element, x[0]->type.element);
   if (f == Function::ToF32)
     return std::pair(Element::F32, *operand);
-  if (f == Function::ToI64 && *operand != Element::F32)
+  if (f == Function::ToI64)
     return std::pair(Element::I64, *operand);
-  if (isLogic(f) || f == Function::ToI64)
-    return *operand == Element::Bool && f != Function::ToI64
+  if (isLogic(f))
+    return *operand == Element::Bool
                ? std::optional(std::pair(Element::Bool, Element::Bool))
                : std::nullopt;
   if (*operand == Element::Bool)

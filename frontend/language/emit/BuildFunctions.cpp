@@ -33,6 +33,18 @@ Value attn::lang::scalarConstant(OpBuilder &b, Location loc, const Node &node,
   return arith::ConstantOp::create(b, loc, value);
 }
 
+/// The integer part; the nearest of -2^62 and 2^62 beyond them, -2^62 for NaN.
+static Value roundToZero(OpBuilder &b, Location loc, Value value) {
+  Value low = numberLike(b, loc, value.getType(), -0x1p62);
+  Value high = numberLike(b, loc, value.getType(), 0x1p62);
+  value = arith::MaxNumFOp::create(b, loc, value, low);
+  value = arith::MinNumFOp::create(b, loc, value, high);
+  mlir::Type type = b.getI64Type();
+  if (auto tensor = dyn_cast<RankedTensorType>(value.getType()))
+    type = tensor.clone(type);
+  return arith::FPToSIOp::create(b, loc, type, value);
+}
+
 Value attn::lang::convertElement(OpBuilder &b, Location loc, Value value,
                                  Element to) {
   mlir::Type from = getElementTypeOrSelf(value.getType());
@@ -42,6 +54,8 @@ Value attn::lang::convertElement(OpBuilder &b, Location loc, Value value,
                                              : mlir::Type(b.getI1Type());
   if (from == wanted)
     return value;
+  if (from.isF32() && wanted.isInteger(64))
+    return roundToZero(b, loc, value);
   mlir::Type type = wanted;
   if (auto tensor = dyn_cast<RankedTensorType>(value.getType()))
     type = tensor.clone(wanted);

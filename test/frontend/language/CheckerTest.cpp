@@ -186,6 +186,13 @@ TEST(Checker, WholePartOfANumber) {
   EXPECT_THAT(sizeFrom("i64(2.9 * 3)", "{}"), HasSubstr("tensor<8xf32>"));
 }
 
+TEST(Checker, WholePartsOfATensor) {
+  std::string ir = body("return f32(i64(x))").ir;
+  EXPECT_THAT(ir, HasSubstr("arith.fptosi"));
+  // Out of range, a conversion has no value of its own.
+  EXPECT_THAT(ir, HasSubstr("arith.maxnumf"));
+}
+
 TEST(Checker, NoTensorIsNull) {
   EXPECT_THAT(body("return x == null ? -x : x + x").ir,
               HasSubstr("arith.addf"));
