@@ -20,11 +20,22 @@ from safetensors.torch import save_file
 TOKENS = ("input_ids", (2, 11), 100)
 PADDED = ("attention_mask", (2, 11), None)
 SMALL = dict(vocab_size=100, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64)
+FALCON = dict(vocab_size=100, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=40)
+BART = dict(vocab_size=100, d_model=32, max_position_embeddings=40, encoder_layers=2, encoder_attention_heads=4,
+            encoder_ffn_dim=64, decoder_layers=2, decoder_attention_heads=4, decoder_ffn_dim=48)
 CASES = {
     "albert": ("AlbertModel", dict(SMALL, embedding_size=16, max_position_embeddings=40),
                [TOKENS, PADDED], ["last_hidden_state", "pooler_output"]),
     "electra": ("ElectraModel", dict(SMALL, embedding_size=16, max_position_embeddings=40),
                 [TOKENS, PADDED], ["last_hidden_state"]),
+    "falcon": ("FalconForCausalLM", FALCON, [TOKENS, PADDED], ["logits"]),
+    # The eager implementation adds ALiBi twice.
+    "falcon-alibi": ("FalconForCausalLM",
+                     dict(FALCON, alibi=True, multi_query=False, parallel_attn=False, bias=True,
+                          attn_implementation="sdpa"),
+                     [TOKENS, PADDED], ["logits"]),
+    "falcon-grouped": ("FalconForCausalLM", dict(FALCON, new_decoder_architecture=True, num_kv_heads=2),
+                       [TOKENS, PADDED], ["logits"]),
     "gpt-neox": ("GPTNeoXForCausalLM",
                  dict(SMALL, rotary_pct=0.5, max_position_embeddings=40, tie_word_embeddings=False),
                  [TOKENS], ["logits"]),
@@ -33,6 +44,19 @@ CASES = {
                        rope_parameters=dict(rope_type="llama3", rope_theta=10000.0, factor=8.0, low_freq_factor=1.0,
                                             high_freq_factor=4.0, original_max_position_embeddings=32)),
                   [("input_ids", (1, 40), 100)], ["logits"]),
+    **{f"llama-{kind}": ("LlamaForCausalLM",
+                         dict(SMALL, num_key_value_heads=2, max_position_embeddings=longest,
+                              rope_parameters=dict(rope_type=kind, rope_theta=10000.0, **parameters)),
+                         [("input_ids", (1, 40), 100)], ["logits"])
+       for kind, longest, parameters in [
+           ("linear", 64, dict(factor=2.5)),
+           ("dynamic", 16, dict(factor=4.0)),
+           ("yarn", 64, dict(factor=4.0, original_max_position_embeddings=16, beta_fast=4.0)),
+           ("longrope", 64, dict(original_max_position_embeddings=16, short_factor=[1.0, 1.1, 1.2, 1.5],
+                                 long_factor=[1.0, 1.5, 2.5, 6.0])),
+       ]},
+    "mbart": ("MBartForConditionalGeneration", dict(BART, scale_embedding=True),
+              [TOKENS, PADDED, ("decoder_input_ids", (2, 7), 100)], ["logits", "encoder_last_hidden_state"]),
     "mpnet": ("MPNetModel", dict(SMALL, max_position_embeddings=40),
               [TOKENS, PADDED], ["last_hidden_state", "pooler_output"]),
     "opt": ("OPTForCausalLM",
@@ -98,7 +122,7 @@ class promoted:
     """Casts to float32 inside the library become casts to float64."""
 
     def __enter__(self):
-        self.saved = (torch.Tensor.float, torch.Tensor.to, torch.nn.functional.softmax)
+        self.saved = (torch.Tensor.float, torch.Tensor.bfloat16, torch.Tensor.to, torch.nn.functional.softmax)
         float32, to, softmax = torch.float32, torch.Tensor.to, torch.nn.functional.softmax
 
         def promote(x):
@@ -111,11 +135,12 @@ class promoted:
             return softmax(x, dim=dim, dtype=promote(dtype))
 
         torch.Tensor.float = lambda tensor: tensor.double()
+        torch.Tensor.bfloat16 = lambda tensor: tensor.double()  # of Falcon's ALiBi
         torch.Tensor.to = wide_to
         torch.nn.functional.softmax = wide_softmax
 
     def __exit__(self, *_):
-        torch.Tensor.float, torch.Tensor.to, torch.nn.functional.softmax = self.saved
+        torch.Tensor.float, torch.Tensor.bfloat16, torch.Tensor.to, torch.nn.functional.softmax = self.saved
 
 
 def make(name, folder):
@@ -124,7 +149,7 @@ def make(name, folder):
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
     model_class = getattr(transformers, cls)
-    model = model_class(model_class.config_class(**config, attn_implementation="eager")).eval()
+    model = model_class(model_class.config_class(**dict(dict(attn_implementation="eager"), **config))).eval()
     randomize(model, generator)
     tensors = make_inputs(inputs, generator)
     folder.mkdir(parents=True, exist_ok=True)

@@ -40,11 +40,13 @@ TEST(Zoo, EveryModelBuilds) {
                         Case{"dinov2", "dinov2"},
                         Case{"distilbert", "distilbert"},
                         Case{"electra", "electra"},
+                        Case{"falcon", "falcon"},
                         Case{"gemma2", "gemma2"},
                         Case{"gpt2", "gpt2"},
                         Case{"gpt_neox", "gpt-neox"},
                         Case{"llama", "llama"},
                         Case{"marian", "marian"},
+                        Case{"mbart", "mbart"},
                         Case{"mistral", "mistral"},
                         Case{"mpnet", "mpnet"},
                         Case{"opt", "opt"},
@@ -80,12 +82,12 @@ TEST(Zoo, EveryModelBuilds) {
 
 TEST(Zoo, ModelTypes) {
   EXPECT_THAT(zoo::modelTypes(),
-              testing::ElementsAre("albert", "bart", "bert", "clip", "deit",
-                                   "dinov2", "distilbert", "electra", "gemma2",
-                                   "gpt2", "gpt_neox", "llama", "marian",
-                                   "mistral", "mpnet", "opt", "phi", "qwen2",
-                                   "qwen3", "roberta", "siglip", "swin", "t5",
-                                   "vit", "whisper", "xlm-roberta"));
+              testing::ElementsAre(
+                  "albert", "bart", "bert", "clip", "deit", "dinov2",
+                  "distilbert", "electra", "falcon", "gemma2", "gpt2",
+                  "gpt_neox", "llama", "marian", "mbart", "mistral", "mpnet",
+                  "opt", "phi", "qwen2", "qwen3", "roberta", "siglip", "swin",
+                  "t5", "vit", "whisper", "xlm-roberta"));
   EXPECT_EQ(zoo::forModelType("xlm-roberta")->name, "roberta.attn");
   EXPECT_FALSE(zoo::forModelType("resnet"));
   // What others import is no model.
