@@ -38,6 +38,7 @@ public:
                    const CaptureSearch &search)
       : b(b), tile(tile), search(search) {}
   Verdict run(Region &keep);
+  SmallVector<Operation *> obstacles(Region &keep) const;
 
 private:
   using Bound = llvm::function_ref<Value(Value, Value)>;
@@ -244,7 +245,10 @@ void IntervalAnalysis::visitExtract(tensor::ExtractOp op) {
     range.low = at->low;
     range.high = at->high;
   }
-  CaptureExtremes found = search.extremes(range);
+  std::optional<CaptureExtremes> extremes = search.extremes(range);
+  if (!extremes)
+    return;
+  const CaptureExtremes &found = *extremes;
   known = both(known, found.nonempty);
   if (element.isInteger(1)) {
     Value all = compare(arith::CmpIPredicate::ne, found.least, index(0));
@@ -411,9 +415,39 @@ Verdict IntervalAnalysis::run(Region &keep) {
   return truth(body.getTerminator()->getOperand(0));
 }
 
+/// After run(). What is computed from something unknown is no cause itself.
+SmallVector<Operation *> IntervalAnalysis::obstacles(Region &keep) const {
+  SmallVector<Operation *> found;
+  DenseSet<Value> seen;
+  SmallVector<Value> work(keep.front().getTerminator()->getOperands());
+  auto isUnknown = [&](Value value) {
+    Operation *op = value.getDefiningOp();
+    return op && !op->hasTrait<OpTrait::ConstantLike>() &&
+           !intervals.contains(value) && !truths.contains(value);
+  };
+  while (!work.empty()) {
+    Value value = work.pop_back_val();
+    Operation *op = value.getDefiningOp();
+    if (!op || !seen.insert(value).second)
+      continue;
+    llvm::append_range(work, op->getOperands());
+    if (isUnknown(value) && llvm::none_of(op->getOperands(), isUnknown))
+      found.push_back(op);
+  }
+  return found;
+}
+
 } // namespace
 
 Verdict attn::keepVerdict(ImplicitLocOpBuilder &b, Region &keep,
                           const KeepTile &tile, const CaptureSearch &search) {
   return IntervalAnalysis(b, tile, search).run(keep);
+}
+
+SmallVector<Operation *> attn::keepObstacles(ImplicitLocOpBuilder &b,
+                                             Region &keep, const KeepTile &tile,
+                                             const CaptureSearch &search) {
+  IntervalAnalysis analysis(b, tile, search);
+  analysis.run(keep);
+  return analysis.obstacles(keep);
 }

@@ -40,8 +40,9 @@ struct Verdict {
 
 /// How a target reads captures for the analysis.
 struct CaptureSearch {
-  /// Builds the search of a range.
-  llvm::function_ref<CaptureExtremes(const CaptureRange &)> extremes;
+  /// Builds the search of a range; nothing where that is not known.
+  llvm::function_ref<std::optional<CaptureExtremes>(const CaptureRange &)>
+      extremes;
   bool onlyElements; ///< ranges of many elements are left unknown
 };
 
@@ -56,6 +57,12 @@ struct CaptureSearch {
 /// own.
 Verdict keepVerdict(mlir::ImplicitLocOpBuilder &b, mlir::Region &keep,
                     const KeepTile &tile, const CaptureSearch &search);
+
+/// Operations that the verdict depends on and of which nothing is known
+/// although all is known of their operands. Builds code as keepVerdict does.
+llvm::SmallVector<mlir::Operation *>
+keepObstacles(mlir::ImplicitLocOpBuilder &b, mlir::Region &keep,
+              const KeepTile &tile, const CaptureSearch &search);
 
 } // namespace attn
 

@@ -45,20 +45,22 @@ def o : Separate<["-"], "o", [compile]>, HelpText<"Directory for the generated f
 defm name : Value<"name", [compile], "NAME", "Name of the library and prefix of its functions">;
 defm emit : Value<"emit", [compile], "KIND", "static (default), shared, object, ir or asm">;
 defm dump_after : Value<"dump-after", [compile], "STAGE", "Print the IR after frontend, fuse, outline, plan, tiles or llvm, and stop">;
-def explain : Flag<["--"], "explain", [compile]>, HelpText<"Tell for each operation whether it was fused and why, its kernel, tile and predicted cost">;
+def explain : Flag<["--"], "explain", [compile]>, HelpText<"Tell for each operation whether it was fused and why, its kernel, tile and predicted cost at --size, --batch or --inputs">;
 
 // Running.
-defm inputs : Value<"inputs", [run, verify, bench], "FILE", "A .safetensors file, or NAME=FILE.npy; may be given several times">;
+defm inputs : Value<"inputs", [compile, run, verify, bench], "FILE", "A .safetensors file, or NAME=FILE.npy; may be given several times">;
 defm outputs : Value<"outputs", [run], "FILE", "Where to write the outputs: a .safetensors file, or NAME=FILE.npy">;
 defm image : Value<"image", [run], "FILE", "A PNG or JPEG picture to classify; may be given several times">;
 defm top : Value<"top", [run], "N", "How many labels to show for a picture; default 5">;
 defm threads : Value<"threads", running, "N", "Threads; default: one for each core">;
-defm size : Value<"size", [verify, bench, inspect], "NAME=VALUE", "Size of a dynamic dimension in this run, which stays dynamic; may be given several times">;
-defm batch : Value<"batch", [verify, bench, inspect], "N", "Shorthand for --size batch=N">;
+defm size : Value<"size", [compile, verify, bench, inspect], "NAME=VALUE", "Size of a dynamic dimension in this run, which stays dynamic; may be given several times">;
+defm batch : Value<"batch", [compile, verify, bench, inspect], "N", "Shorthand for --size batch=N">;
 defm seed : Value<"seed", [verify, bench], "N", "Seed of random inputs">;
 defm repeat : Value<"repeat", [bench], "N", "Timed runs; default: as many as take two seconds">;
 def by_kernel : Flag<["--"], "by-kernel", [bench]>, HelpText<"Time each kernel">;
 // Which kernel of multiply-adds the process that measures loads; attnc calls itself with it.
 def fma_kernel : Separate<["--"], "fma-kernel", [bench]>, Flags<[HelpHidden]>;
+// The part of each launch's work that keeps leave, for the process that measures.
+def computed_shares : Separate<["--"], "computed-shares", [bench]>, Flags<[HelpHidden]>;
 def check : Flag<["--"], "check", [inspect]>, HelpText<"Check the contents of a weights file against its checksums">;
-def json : Flag<["--"], "json", [run, verify, bench, inspect]>, HelpText<"Print for programs">;
+def json : Flag<["--"], "json", [compile, run, verify, bench, inspect]>, HelpText<"Print for programs">;

@@ -12,7 +12,11 @@
 #include "tools/attnc/commands/Sizes.h"
 #include "tools/attnc/engine/Cache.h"
 #include "tools/attnc/engine/FmaPeak.h"
+#include "tools/attnc/engine/LaunchPairs.h"
+#include "tools/attnc/report/UsualSize.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
 
 #include <cerrno>
@@ -26,25 +30,6 @@ namespace {
 
 Error fail(const Twine &message) {
   return createStringError(inconvertibleErrorCode(), message);
-}
-
-Expected<std::string> findLibrary(const CommandLine &line, StringRef path) {
-  if (sys::path::extension(path) == ".so") {
-    if (Error error = refuseModelOptions(line))
-      return std::move(error);
-    SmallString<128> absolute(path);
-    (void)sys::fs::make_absolute(absolute);
-    return absolute.str().str();
-  }
-  auto given = readGivenInputs(line);
-  if (!given)
-    return given.takeError();
-  auto opened = openForRun(line, *given ? &**given : nullptr);
-  if (!opened)
-    return opened.takeError();
-  CompilerOptions options;
-  options.targets = opened->targets;
-  return compileCached(opened->model, options);
 }
 
 /// The target whose variant opening the library will pick.
@@ -61,11 +46,81 @@ Expected<const TargetSpec *> findVariant(StringRef path) {
   return fail(path + ": has no variant that this processor runs");
 }
 
+/// What the second process is told.
+struct CompiledLibrary {
+  std::string path;
+  /// The part of its work that each launch does, where one may do less than
+  /// all; see computedShares.
+  std::vector<double> shares;
+};
+
+/// Counts with the very inputs that the second process will make.
+Expected<std::vector<double>>
+countShares(const CommandLine &line, frontend::Model &model,
+            const CompilerOptions &options, const TargetSpec &target,
+            StringRef library,
+            const std::optional<weights::TensorTable> &given) {
+  auto engine = Engine::open(library, 1);
+  auto bench = readBenchOptions(line);
+  if (!engine || !bench)
+    return joinErrors(engine.takeError(), bench.takeError());
+  auto inputs = makeInputs(line, **engine, given, bench->seed, usualSize);
+  if (!inputs)
+    return inputs.takeError();
+  mlir::func::FuncOp planned = model.function();
+  // What was just compiled has been lowered; what lay in the cache has not.
+  if (!planned->hasAttr(kBufferBytesAttr))
+    if (Error error = Compiler(model, options).lowerTo(Stage::Plan))
+      return std::move(error);
+  auto shapes = SymbolicShapes::compute(planned);
+  if (mlir::failed(shapes))
+    return fail("the model's sizes cannot be counted; the reasons are above");
+  KnownRun run{{}, inputs->tensors};
+  for (const std::string &symbol : shapes->symbols())
+    for (auto [info, size] :
+         zip_equal(dimsOf((*engine)->program()), inputs->dims))
+      if (symbol == info.name)
+        run.sizes.push_back(size);
+  return computedShares(planned, *shapes, run, target);
+}
+
+Expected<CompiledLibrary> findLibrary(const CommandLine &line, StringRef path) {
+  if (sys::path::extension(path) == ".so") {
+    if (Error error = refuseModelOptions(line))
+      return std::move(error);
+    SmallString<128> absolute(path);
+    (void)sys::fs::make_absolute(absolute);
+    return CompiledLibrary{absolute.str().str(), {}};
+  }
+  auto given = readGivenInputs(line);
+  if (!given)
+    return given.takeError();
+  auto opened = openForRun(line, *given ? &**given : nullptr);
+  if (!opened)
+    return opened.takeError();
+  CompilerOptions options;
+  options.targets = opened->targets;
+  auto library = compileCached(opened->model, options);
+  if (!library)
+    return library.takeError();
+  CompiledLibrary found{*library, {}};
+  auto target = findVariant(*library);
+  if (!target)
+    return target.takeError();
+  auto shares =
+      countShares(line, opened->model, options, **target, *library, *given);
+  if (!shares)
+    return shares.takeError();
+  found.shares = std::move(*shares);
+  return found;
+}
+
 /// The words that the second process is called with.
 std::vector<std::string> secondCommand(const CommandLine &line,
-                                       StringRef library, StringRef fmaKernel) {
-  std::vector<std::string> words{"attnc", "bench", library.str(),
-                                 "--fma-kernel", fmaKernel.str()};
+                                       const CompiledLibrary &library,
+                                       StringRef fmaKernel) {
+  std::vector<std::string> words{"attnc", "bench", library.path, "--fma-kernel",
+                                 fmaKernel.str()};
   auto pass = [&](OptionId id, StringRef name) {
     for (const std::string &value : line.values(id)) {
       words.push_back(name.str());
@@ -78,6 +133,13 @@ std::vector<std::string> secondCommand(const CommandLine &line,
   pass(OPT_seed, "--seed");
   pass(OPT_repeat, "--repeat");
   pass(OPT_inputs, "--inputs");
+  if (!library.shares.empty()) {
+    words.push_back("--computed-shares");
+    words.push_back(join(
+        map_range(library.shares,
+                  [](double share) { return formatv("{0:F9}", share).str(); }),
+        ","));
+  }
   if (line.has(OPT_by_kernel))
     words.push_back("--by-kernel");
   if (line.has(OPT_json))
@@ -90,7 +152,7 @@ Error becomeSecondProcess(const CommandLine &line, StringRef path) {
   auto library = findLibrary(line, path);
   if (!library)
     return library.takeError();
-  auto target = findVariant(*library);
+  auto target = findVariant(library->path);
   if (!target)
     return target.takeError();
   SmallString<128> fmaKernel;

@@ -2,15 +2,18 @@
 // attnc compile: a library, a header and a weights file from a model.
 
 #include "codegen/package/Header.h"
+#include "codegen/package/Interface.h"
 #include "codegen/package/Library.h"
 #include "codegen/package/PackParameters.h"
 #include "frontend/weights/File.h"
 #include "tools/attnc/commands/Commands.h"
 #include "tools/attnc/commands/ModelArguments.h"
+#include "tools/attnc/commands/Sizes.h"
 #include "tools/attnc/engine/Compiler.h"
 #include "tools/attnc/engine/StagedFiles.h"
 #include "tools/attnc/report/Explain.h"
 #include "tools/attnc/report/Progress.h"
+#include "tools/attnc/report/UsualSize.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -150,6 +153,19 @@ struct CompileOptions {
   std::string directory; ///< May be empty where something is only printed.
 };
 
+/// What only an explanation depends on.
+Error refuseExplainOptions(const CommandLine &line) {
+  for (auto [id, name] :
+       {std::pair(OPT_size, "--size"), std::pair(OPT_batch, "--batch"),
+        std::pair(OPT_inputs, "--inputs"), std::pair(OPT_json, "--json")})
+    if (line.has(id))
+      return make_error<UsageError>(
+          Twine("option '") + name +
+          "' of 'attnc compile' goes with --explain; to fix a dynamic "
+          "dimension, give --dim NAME=VALUE");
+  return Error::success();
+}
+
 Expected<CompileOptions> readCompileOptions(const CommandLine &line) {
   CompileOptions options;
   auto targets = readTargets(line);
@@ -171,6 +187,9 @@ Expected<CompileOptions> readCompileOptions(const CommandLine &line) {
     if (Error error = checkName(options.compiler.name))
       return std::move(error);
   options.explains = line.has(OPT_explain);
+  if (!options.explains)
+    if (Error error = refuseExplainOptions(line))
+      return std::move(error);
   options.directory = line.value(OPT_o);
   if (options.directory.empty() && !options.dumpAfter && !options.explains)
     return make_error<UsageError>(
@@ -199,6 +218,37 @@ Error writeFiles(Compiler &compiler, frontend::Model &model,
   return files->publish();
 }
 
+/// The explanation of a planned model for every target.
+Error printExplanation(const Explainer &explainer, mlir::func::FuncOp planned,
+                       const std::optional<weights::TensorTable> &given,
+                       const CommandLine &line, const CompileOptions &options) {
+  auto interface = package::describeModel(planned);
+  if (failed(interface))
+    return createStringError("the model has no interface; the reasons are "
+                             "above");
+  auto bound = bindForModel(line, *interface, given, usualSize);
+  if (!bound)
+    return bound.takeError();
+  ExplainedRun run{{}, bound->tensors};
+  for (auto [dim, size] : zip_equal(interface->dims, bound->dims))
+    run.sizes.emplace_back(dim.name, size);
+  json::Array array;
+  for (const TargetSpec *target : options.compiler.targets) {
+    auto explanation = explainer.explain(planned, *target, run);
+    if (!explanation)
+      return explanation.takeError();
+    if (line.has(OPT_json))
+      array.push_back(explanation->toJson());
+    else
+      explanation->print(outs());
+  }
+  if (line.has(OPT_json)) {
+    json::OStream(outs(), 2).value(json::Value(std::move(array)));
+    outs() << "\n";
+  }
+  return Error::success();
+}
+
 } // namespace
 
 Error attn::tool::compileCommand(const CommandLine &line) {
@@ -206,6 +256,13 @@ Error attn::tool::compileCommand(const CommandLine &line) {
   auto options = readCompileOptions(line);
   if (!request || !options)
     return joinErrors(request.takeError(), options.takeError());
+  auto given = readGivenInputs(line);
+  if (!given)
+    return given.takeError();
+  if (*given) {
+    std::vector<StringRef> names = (*given)->names();
+    request->present.emplace(names.begin(), names.end());
+  }
   request->needsWeights = !options->directory.empty();
   auto context = makeContext();
   auto model = frontend::openModel(context.get(), *request);
@@ -223,9 +280,9 @@ Error attn::tool::compileCommand(const CommandLine &line) {
   if (Error error = compiler.lowerTo(Stage::Plan))
     return error;
   if (explainer)
-    for (const TargetSpec *target : options->compiler.targets)
-      if (Error error = explainer->print(model->function(), *target, outs()))
-        return error;
+    if (Error error = printExplanation(*explainer, model->function(), *given,
+                                       line, *options))
+      return error;
   return options->directory.empty() ? Error::success()
                                     : writeFiles(compiler, *model, *options);
 }

@@ -22,15 +22,6 @@ using namespace attn::tool;
 
 namespace {
 
-Expected<std::vector<int64_t>>
-chooseModelSizes(const CommandLine &line,
-                 const package::ModelInterface &interface) {
-  std::vector<attn_dim_info> infos;
-  for (const package::DimInterface &dim : interface.dims)
-    infos.push_back({dim.name.c_str(), dim.min, dim.max});
-  return chooseSizes(line, infos, usualSize);
-}
-
 Error readWorkspace(StringRef library, ArrayRef<int64_t> sizes,
                     CompiledSizes &compiled) {
   auto engine = Engine::open(library, 1);
@@ -113,7 +104,7 @@ Expected<ModelReport> inspectModel(const CommandLine &line) {
     return createStringError("the model has no interface; the reasons are "
                              "above");
   report.interface = *interface;
-  auto sizes = chooseModelSizes(line, report.interface);
+  auto sizes = chooseSizes(line, report.interface, usualSize);
   if (!sizes)
     return sizes.takeError();
   report.sizes = *sizes;

@@ -10,6 +10,8 @@
 #include "tools/attnc/engine/Launches.h"
 #include "tools/attnc/report/UsualSize.h"
 
+#include <numeric>
+
 using namespace llvm;
 using namespace attn;
 using namespace attn::tool;
@@ -99,9 +101,9 @@ double medianOf(std::vector<double> values) {
 
 std::vector<KernelTime> sumByKernel(ArrayRef<Launch> launches,
                                     ArrayRef<std::vector<double>> seconds,
-                                    ArrayRef<int64_t> dims) {
+                                    ArrayRef<double> flops) {
   std::vector<KernelTime> kernels;
-  for (auto [launch, times] : zip_equal(launches, seconds)) {
+  for (auto [launch, times, work] : zip_equal(launches, seconds, flops)) {
     auto it = find_if(kernels, [&, &launch = launch](const KernelTime &kernel) {
       return kernel.kernel == launch.kernel;
     });
@@ -109,12 +111,36 @@ std::vector<KernelTime> sumByKernel(ArrayRef<Launch> launches,
       it = kernels.insert(it, KernelTime{launch.kernel});
     ++it->calls;
     it->seconds += medianOf(times);
-    it->flops += evaluate(launch.flops, dims);
+    it->flops += work;
   }
   llvm::sort(kernels, [](const KernelTime &a, const KernelTime &b) {
     return std::tie(b.seconds, a.kernel) < std::tie(a.seconds, b.kernel);
   });
   return kernels;
+}
+
+/// The work of each launch, without what the first process found left out.
+Expected<std::vector<double>> readWork(const CommandLine &line,
+                                       ArrayRef<Launch> launches,
+                                       ArrayRef<int64_t> dims) {
+  std::vector<double> flops;
+  for (const Launch &launch : launches)
+    flops.push_back(evaluate(launch.flops, dims));
+  if (!line.has(OPT_computed_shares))
+    return flops;
+  std::string text = line.value(OPT_computed_shares);
+  SmallVector<StringRef> shares;
+  StringRef(text).split(shares, ',');
+  if (shares.size() != flops.size())
+    return createStringError("expects a share of work for each launch");
+  for (auto [work, share] : zip_equal(flops, shares)) {
+    double part;
+    if (share.getAsDouble(part))
+      return createStringError("expects shares of work, but got '" + share +
+                               "'");
+    work *= part;
+  }
+  return flops;
 }
 
 void describe(const Engine &engine, ArrayRef<int64_t> dims,
@@ -167,8 +193,13 @@ Expected<BenchReport> attn::tool::measureLibrary(const CommandLine &line,
   auto launches = readLaunches((*engine)->program());
   if (!launches)
     return launches.takeError();
-  for (const Launch &launch : *launches)
-    report.flops += evaluate(launch.flops, dims);
+  auto flops = readWork(line, *launches, dims);
+  if (!flops)
+    return flops.takeError();
+  report.flops = std::accumulate(flops->begin(), flops->end(), 0.0);
+  report.countsLeftOut =
+      !line.has(OPT_computed_shares) &&
+      any_of(*launches, [](const Launch &launch) { return launch.hasKeep; });
 
   LaunchTimer timer((*engine)->pool(), launches->size());
   auto run = BoundRun::create(
@@ -184,7 +215,7 @@ Expected<BenchReport> attn::tool::measureLibrary(const CommandLine &line,
   describe(**engine, dims, report);
   report.workspaceBytes = (*run)->workspaceBytes();
   if (options.byKernel)
-    report.kernels = sumByKernel(*launches, timer.seconds(), dims);
+    report.kernels = sumByKernel(*launches, timer.seconds(), *flops);
   report.peakResidentBytes = readMemoryStatus("VmHWM").value_or(0);
   return report;
 }

@@ -85,3 +85,35 @@ attn::tool::makeInputs(const CommandLine &line, const Engine &engine,
     return sizes.takeError();
   return randomInputs(engine, *sizes, seed);
 }
+
+Expected<std::vector<int64_t>>
+attn::tool::chooseSizes(const CommandLine &line,
+                        const package::ModelInterface &model, UsualSize usual) {
+  std::vector<attn_dim_info> infos;
+  for (const package::DimInterface &dim : model.dims)
+    infos.push_back({dim.name.c_str(), dim.min, dim.max});
+  return chooseSizes(line, infos, usual);
+}
+
+Expected<weights::BoundInputs> attn::tool::bindForModel(
+    const CommandLine &line, const package::ModelInterface &model,
+    const std::optional<weights::TensorTable> &given, UsualSize usual) {
+  if (!given) {
+    auto sizes = chooseSizes(line, model, usual);
+    if (!sizes)
+      return sizes.takeError();
+    weights::BoundInputs bound;
+    bound.dims = std::move(*sizes);
+    return bound;
+  }
+  std::vector<weights::DynamicDim> dims;
+  for (const package::DimInterface &dim : model.dims)
+    dims.push_back({dim.name, dim.min, dim.max});
+  std::vector<weights::InputSpec> inputs;
+  for (const package::TensorInterface &input : model.inputs)
+    inputs.push_back({input.name,
+                      input.dtype == ATTN_F32 ? weights::DataType::F32
+                                              : weights::DataType::I64,
+                      SmallVector<int64_t, 4>(ArrayRef(input.shape))});
+  return weights::bindInputs(inputs, dims, *given);
+}

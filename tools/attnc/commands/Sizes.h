@@ -4,6 +4,7 @@
 #ifndef ATTN_TOOLS_ATTNC_COMMANDS_SIZES_H
 #define ATTN_TOOLS_ATTNC_COMMANDS_SIZES_H
 
+#include "codegen/package/Interface.h"
 #include "tools/attnc/CommandLine.h"
 #include "tools/attnc/engine/Engine.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
@@ -22,6 +23,11 @@ llvm::Expected<std::vector<int64_t>>
 chooseSizes(const CommandLine &line, llvm::ArrayRef<attn_dim_info> infos,
             UsualSize usual);
 
+/// The same for a model that is no program yet.
+llvm::Expected<std::vector<int64_t>>
+chooseSizes(const CommandLine &line, const package::ModelInterface &model,
+            UsualSize usual);
+
 /// The tensors of --inputs, none without it. They have sizes of their own:
 /// --size and --batch beside it are a usage error.
 llvm::Expected<std::optional<weights::TensorTable>>
@@ -32,6 +38,12 @@ llvm::Expected<weights::BoundInputs>
 makeInputs(const CommandLine &line, const Engine &engine,
            const std::optional<weights::TensorTable> &given, uint64_t seed,
            UsualSize usual);
+
+/// Given inputs bound to a model that is no program yet, or sizes without
+/// tensors.
+llvm::Expected<weights::BoundInputs>
+bindForModel(const CommandLine &line, const package::ModelInterface &model,
+             const std::optional<weights::TensorTable> &given, UsualSize usual);
 
 /// The dynamic dimensions of a program.
 inline llvm::ArrayRef<attn_dim_info> dimsOf(const attn_program &program) {

@@ -40,9 +40,13 @@ Expected<json::Array> describeBlock(mlir::Block &block,
       if (!cost)
         return fail("launch of '" + launch.getKernel() +
                     "' costs more than 64 bits count");
-      array.push_back(json::Object{
+      json::Object object{
           {"kernel", launch.getKernel()},
-          {"flops", writePolynomial(cost->flops, shapes.symbols())}});
+          {"flops", writePolynomial(cost->flops, shapes.symbols())}};
+      if (AttentionOp attention = attentionOf(launch);
+          attention && !attention.getKeep().empty())
+        object["keep"] = true;
+      array.push_back(std::move(object));
     } else if (auto loop = dyn_cast<mlir::scf::ForOp>(op)) {
       std::optional<APInt> count = loop.getStaticTripCount();
       if (!count)
@@ -97,7 +101,8 @@ private:
     auto polynomial = readPolynomial(*flops);
     if (!polynomial)
       return polynomial.takeError();
-    launches.push_back({kernel->str(), *polynomial});
+    launches.push_back({kernel->str(), *polynomial,
+                        object.getBoolean("keep").value_or(false)});
     return Error::success();
   }
 
@@ -135,6 +140,13 @@ private:
 };
 
 } // namespace
+
+AttentionOp attn::tool::attentionOf(LaunchOp launch) {
+  auto kernel = mlir::SymbolTable::lookupNearestSymbolFrom<mlir::func::FuncOp>(
+      launch, launch.getKernelAttr());
+  auto attentions = kernel.getBody().getOps<AttentionOp>();
+  return attentions.empty() ? AttentionOp() : *attentions.begin();
+}
 
 Expected<json::Array> attn::tool::describeLaunches(mlir::func::FuncOp planned) {
   auto shapes = SymbolicShapes::compute(planned);

@@ -5,6 +5,7 @@
 #define ATTN_TOOLS_ATTNC_ENGINE_LAUNCHES_H
 
 #include "attn/abi.h"
+#include "dialect/AttnOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/Cost.h"
 #include "llvm/Support/Error.h"
@@ -15,15 +16,21 @@
 
 namespace attn::tool {
 
+/// The attention that a launch's kernel is, or null.
+AttentionOp attentionOf(LaunchOp launch);
+
 /// The launches of a planned model for its description, in order:
 /// {"kernel": "linear_0", "flops": [[2048, "batch", "sequence"], [64]]}, the
-/// terms of a polynomial, or {"repeat": 12, "launches": [...]}.
+/// terms of a polynomial, with "keep": true where a run may compute less; or
+/// {"repeat": 12, "launches": [...]}.
 llvm::Expected<llvm::json::Array> describeLaunches(mlir::func::FuncOp planned);
 
 struct Launch {
   std::string kernel;
   /// A polynomial in the program's dims.
   DimExpr flops;
+  /// An attention that may leave keys out, which `flops` counts.
+  bool hasKeep = false;
 };
 
 /// The launches of one run in order, loops expanded, from the program's

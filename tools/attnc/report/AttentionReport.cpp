@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// What form an attention has, in words.
+// What became of an attention, in words.
 
 #include "tools/attnc/report/AttentionReport.h"
 
 #include "codegen/attention/ScoreProgram.h"
+#include "codegen/cpu/attention/Scratch.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "tools/attnc/report/Places.h"
+#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -11,11 +18,15 @@ using namespace llvm;
 using namespace attn;
 using namespace attn::tool;
 
+//===----------------------------------------------------------------------===//
+// Scores
+//===----------------------------------------------------------------------===//
+
 static std::string counted(size_t count, StringRef one, StringRef several) {
   return formatv("{0} {1}", count, count == 1 ? one : several).str();
 }
 
-/// "2 matrix products and 1 loop over the width of 8".
+/// "2 matrix products and 1 loop over the width for each query and key".
 static std::string describeTerms(const ScoreProgram &program) {
   size_t products = 0, loops = 0, factored = 0;
   for (const PairTerm &term : program.terms()) {
@@ -36,15 +47,156 @@ static std::string describeTerms(const ScoreProgram &program) {
   return text.empty() ? "no product of queries and keys" : text;
 }
 
-static std::string describeScore(AttentionOp op) {
+static std::string describeScore(AttentionOp op, const ScoreProgram &program) {
   std::string text =
       (stringifyNormalizer(op.getNormalizer()) + " of scores from ").str() +
-      describeTerms(ScoreProgram(op));
+      describeTerms(program);
   if (op.getQueries().size() > 1)
     text += ", " + counted(op.getQueries().size(), "pair", "pairs") +
             " of queries and keys";
   return text;
 }
+
+static std::string formOf(const ScoreProgram &program) {
+  auto isProduct = [](const PairTerm &term) { return !term.products.empty(); };
+  SmallVector<StringRef> forms;
+  if (any_of(program.terms(), isProduct))
+    forms.push_back("matrix product");
+  if (!all_of(program.terms(), isProduct))
+    forms.push_back("pair loop");
+  return forms.empty() ? "positions" : join(forms, " and ");
+}
+
+/// As people write an operation in an expression.
+static std::string written(mlir::Operation *op) {
+  StringRef name = op->getName().stripDialect();
+  return ("'" +
+          StringSwitch<StringRef>(name)
+              .Cases({"addf", "addi"}, "+")
+              .Cases({"subf", "subi"}, "-")
+              .Cases({"mulf", "muli"}, "*")
+              .Case("divf", "/")
+              .Cases({"maximumf", "maxsi"}, "max")
+              .Cases({"minimumf", "minsi"}, "min")
+              .Case("absf", "abs")
+              .Default(name) +
+          "'")
+      .str();
+}
+
+static std::string withPlace(mlir::Operation *op) {
+  SmallVector<std::string> places = placesOf(op->getLoc());
+  std::string what =
+      isa<mlir::tensor::ExtractOp>(op) ? "the element" : written(op);
+  return what + (places.empty() ? "" : " at " + places.front());
+}
+
+/// The operations on vectors that a term needs for each pair.
+static SetVector<mlir::Operation *> pairOperations(const ScoreProgram &program,
+                                                   const PairTerm &term) {
+  SetVector<mlir::Operation *> found;
+  SmallVector<mlir::Value> work(term.op->getOperands());
+  while (!work.empty()) {
+    mlir::Value value = program.representative(work.pop_back_val());
+    mlir::Operation *op = value.getDefiningOp();
+    if (op && program.sideOf(value) == Side::Pair &&
+        isa<mlir::RankedTensorType>(value.getType()) && found.insert(op))
+      append_range(work, op->getOperands());
+  }
+  return found;
+}
+
+/// Where a query and a key meet before the sum over the width.
+static void explainLoops(const ScoreProgram &program,
+                         std::vector<std::string> &reasons) {
+  for (const PairTerm &term : program.terms()) {
+    if (!term.products.empty())
+      continue;
+    for (mlir::Operation *op : pairOperations(program, term))
+      if (none_of(op->getOperands(), [&](mlir::Value operand) {
+            return program.sideOf(operand) == Side::Pair;
+          }))
+        reasons.push_back("no matrix product: " + withPlace(op) +
+                          " joins a query and a key inside the sum");
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Cost
+//===----------------------------------------------------------------------===//
+
+/// What the kernels' elementary functions take, in the time of so many floating
+/// point operations: polynomials of degree 5 to 12 with what is around them.
+static constexpr double kPowerFlops = 16, kFunctionFlops = 45;
+/// A function of a sum, from powers of its parts.
+static constexpr double kFactoredFlops = 7;
+
+static bool isElementary(mlir::Operation *op) {
+  return isa<mlir::math::MathDialect>(op->getDialect()) &&
+         !isa<mlir::math::AbsFOp, mlir::math::FloorOp, mlir::math::FmaOp,
+              mlir::math::SqrtOp>(op);
+}
+
+static double functionFlopsOf(AttentionOp op, const ScoreProgram &program) {
+  double flops = op.getNormalizer() == Normalizer::Softmax   ? kPowerFlops
+                 : op.getNormalizer() == Normalizer::Sigmoid ? kFunctionFlops
+                                                             : 0;
+  DenseSet<mlir::Operation *> factored;
+  for (const PairTerm &term : program.terms())
+    for (const Factored &power : term.factored)
+      factored.insert(power.op);
+  for (mlir::Operation *inner : program.operations()) {
+    mlir::Value result = inner->getResult(0);
+    if (!isElementary(inner) || program.sideOf(result) != Side::Pair)
+      continue;
+    auto vector = dyn_cast<mlir::RankedTensorType>(result.getType());
+    flops += (factored.contains(inner) ? kFactoredFlops : kFunctionFlops) *
+             (vector ? vector.getNumElements() : 1);
+  }
+  return flops;
+}
+
+//===----------------------------------------------------------------------===//
+// Keep
+//===----------------------------------------------------------------------===//
+
+static std::string whyUnknown(mlir::Operation *op) {
+  if (auto extract = dyn_cast<mlir::tensor::ExtractOp>(op)) {
+    if (!extract.getType().isIntOrIndex())
+      return "reads f32, and blocks are decided from integers alone";
+    return "is read for each query and key at once, which a block of them "
+           "cannot search";
+  }
+  if (isa<DotOp, SumOp>(op))
+    return "depends on what queries and keys hold";
+  if (getElementTypeOrSelf(op->getResult(0).getType()).isF32())
+    return "is f32, and blocks are decided from integers alone";
+  return "is arithmetic whose bounds are not followed";
+}
+
+static void explainKeep(const LaunchPairs &pairs,
+                        std::vector<std::string> &reasons) {
+  AttentionOp op = pairs.attention;
+  if (op.getWeights())
+    reasons.push_back("no key is left out: the weights of all are returned");
+  else if (!op.getWeight().empty())
+    reasons.push_back("no key is left out: each weight has a factor");
+  else if (pairs.counts.asked > 0)
+    for (mlir::Operation *cause : pairs.obstacles)
+      reasons.push_back("keep is asked for pairs: " + withPlace(cause) + " " +
+                        whyUnknown(cause));
+  if (!pairs.unknownInputs.empty())
+    reasons.push_back("what else is left out depends on " +
+                      join(pairs.unknownInputs, ", ") + ": --inputs tells");
+  if (!pairs.unknownValues.empty())
+    reasons.push_back("what else is left out depends on " +
+                      join(pairs.unknownValues, ", ") +
+                      ", which the model computes");
+}
+
+//===----------------------------------------------------------------------===//
+// All of it
+//===----------------------------------------------------------------------===//
 
 /// Which regions read which captures, by type.
 static std::string describeCaptures(AttentionOp op) {
@@ -64,21 +216,75 @@ static std::string describeCaptures(AttentionOp op) {
   return text;
 }
 
-std::vector<std::string> attn::tool::describeAttention(AttentionOp op) {
-  std::vector<std::string> lines{describeScore(op)};
-  if (!op.getCaptures().empty())
-    lines.push_back(describeCaptures(op));
+static std::string describeRest(AttentionOp op) {
   std::string more;
   auto add = [&](bool has, StringRef what) {
     if (has)
-      more += ((more.empty() ? "" : ", ") + what).str();
+      more += ((more.empty() ? "with " : ", ") + what).str();
   };
   add(!op.getKeep().empty(), "a keep");
   add(!op.getWeight().empty(), "a factor of the weights");
   add(op.getSink() != nullptr, "a sink");
   add(op.getWeights() != nullptr, "weights returned");
   add(op.getLogsumexp() != nullptr, "log-sum-exp returned");
-  if (!more.empty())
-    lines.push_back("with " + more);
-  return lines;
+  return more;
+}
+
+AttentionReport attn::tool::reportAttention(const LaunchPairs &pairs,
+                                            const TargetSpec &target) {
+  AttentionOp op = pairs.attention;
+  ScoreProgram program(op);
+  AttentionReport report;
+  report.form = formOf(program);
+  report.lines.push_back(describeScore(op, program));
+  if (!op.getCaptures().empty())
+    report.lines.push_back(describeCaptures(op));
+  if (std::string rest = describeRest(op); !rest.empty())
+    report.lines.push_back(std::move(rest));
+  report.hasKeep = !op.getKeep().empty();
+  report.blockQueries = target.attentionRows;
+  report.blockKeys = cpu::kBlockKeys;
+  report.counts = pairs.counts;
+  report.unknownInputs = pairs.unknownInputs;
+  report.functionFlops = functionFlopsOf(op, program);
+  explainLoops(program, report.reasons);
+  if (report.hasKeep)
+    explainKeep(pairs, report.reasons);
+  return report;
+}
+
+double AttentionReport::computedShare() const {
+  return counts.all() > 0 ? counts.computed() / counts.all() : 1;
+}
+
+std::vector<std::string> AttentionReport::text() const {
+  std::vector<std::string> all = lines;
+  if (hasKeep && counts.all() > 0) {
+    auto percent = [&](double part) {
+      return formatv("{0:F1}%", 100 * part / counts.all()).str();
+    };
+    all.push_back(formatv("blocks of {0} queries and {1} keys: {2} left out, "
+                          "{3} kept whole, {4} asked pair by pair",
+                          blockQueries, blockKeys, percent(counts.skipped),
+                          percent(counts.whole), percent(counts.asked)));
+  }
+  append_range(all, reasons);
+  return all;
+}
+
+json::Object AttentionReport::toJson() const {
+  json::Object object{{"form", form},
+                      {"description", json::Array(lines)},
+                      {"reasons", json::Array(reasons)},
+                      {"pairs", counts.all()},
+                      {"computed_pairs", counts.computed()}};
+  if (hasKeep)
+    object["keep"] =
+        json::Object{{"block_queries", blockQueries},
+                     {"block_keys", blockKeys},
+                     {"left_out_pairs", counts.skipped},
+                     {"whole_pairs", counts.whole},
+                     {"asked_pairs", counts.asked},
+                     {"unknown_inputs", json::Array(unknownInputs)}};
+  return object;
 }

@@ -28,6 +28,9 @@ void BenchReport::print(raw_ostream &os) const {
                 "of {2:F1}\n",
                 flops / median() / 1e9, 100 * flops / median() / peak(),
                 peak() / 1e9);
+  if (countsLeftOut)
+    os << "           of all keys, those that keep leaves out too; bench the "
+          "model to count without them\n";
   os << formatv("opening    {0:F3} ms\n", openSeconds * 1e3);
   os << formatv("memory     {0} at most, {1} before opening; weights {2}, "
                 "workspace {3}\n",
@@ -77,6 +80,7 @@ void BenchReport::printJson(raw_ostream &os) const {
     out.attribute("peak_gflops", peak() / 1e9);
     out.attribute("peak_fraction", flops / median() / peak());
     out.attribute("flops", flops);
+    out.attribute("counts_left_out_keys", countsLeftOut);
     out.attribute("peak_rss_bytes", peakResidentBytes);
     out.attribute("rss_before_open_bytes", residentBytesBefore);
     out.attribute("weights_bytes", weightsBytes);

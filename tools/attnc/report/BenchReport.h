@@ -24,7 +24,10 @@ struct BenchReport {
   std::string name, isa;
   std::vector<std::pair<std::string, int64_t>> dims;
   size_t threads = 1;
-  double flops = 0;            ///< of one run
+  double flops = 0; ///< of one run, without keys that are left out
+  /// Whether flops counts keys that are left out all the same: a library does
+  /// not tell which.
+  bool countsLeftOut = false;
   double openSeconds = 0;      ///< of opening the model, weights included
   std::vector<double> seconds; ///< of each run, ascending
   std::vector<double> peaks;   ///< flops per second, ascending

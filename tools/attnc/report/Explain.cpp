@@ -3,19 +3,15 @@
 
 #include "tools/attnc/report/Explain.h"
 
-#include "codegen/package/Interface.h"
 #include "dialect/AttnOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Remarks.h"
 #include "passes/Cost.h"
-#include "tools/attnc/report/AttentionReport.h"
+#include "tools/attnc/report/Places.h"
 #include "tools/attnc/report/Prediction.h"
 #include "tools/attnc/report/Structure.h"
-#include "tools/attnc/report/Table.h"
-#include "tools/attnc/report/UsualSize.h"
 #include "llvm/ADT/SmallSet.h"
 #include "llvm/Support/FormatVariadic.h"
-#include "llvm/Support/Path.h"
 
 using namespace llvm;
 using namespace attn;
@@ -24,22 +20,6 @@ using namespace attn::tool;
 namespace {
 
 using RemarkList = std::vector<RemarkRecord>;
-
-/// "vit.attn:35:11" of every place in a location, in order, each once.
-SmallVector<std::string> placesOf(mlir::Location location) {
-  SmallVector<std::string> places;
-  location->walk([&](mlir::Location leaf) {
-    if (auto place = dyn_cast<mlir::FileLineColLoc>(leaf)) {
-      std::string text =
-          formatv("{0}:{1}:{2}", sys::path::filename(place.getFilename()),
-                  place.getLine(), place.getColumn());
-      if (!is_contained(places, text))
-        places.push_back(text);
-    }
-    return mlir::WalkResult::advance();
-  });
-  return places;
-}
 
 class RemarkCollector : public mlir::remark::detail::MLIRRemarkStreamerBase {
 public:
@@ -77,31 +57,25 @@ std::string tileOf(StringRef kernel, const TargetSpec &target) {
   return formatv("{0} lanes", target.lanes);
 }
 
-std::string milliseconds(double seconds) {
-  return formatv("{0:F4} ms", seconds * 1e3);
+/// A remark names a map as MLIR does.
+std::string displayName(StringRef operation) {
+  return operation == "generic" ? "map" : operation.str();
 }
 
-/// Sizes for the symbols of a planned function, where bench would take them.
-Expected<std::vector<std::pair<std::string, int64_t>>>
-sizesOf(mlir::func::FuncOp planned) {
-  auto interface = package::describeModel(planned);
-  if (failed(interface))
-    return createStringError("the model has no interface; the reasons are "
-                             "above");
-  std::vector<std::pair<std::string, int64_t>> sizes;
-  for (const package::DimInterface &dim : interface->dims)
-    sizes.emplace_back(dim.name,
-                       std::clamp(usualSize(dim.name), dim.min, dim.max));
-  return sizes;
+OperationFate fateOf(const RemarkRecord &remark) {
+  return {remark.place, displayName(remark.operation), remark.pass, remark.text,
+          remark.isDone};
 }
 
-class Printer {
+/// Fills an explanation, launch by launch.
+class Collector {
 public:
-  Printer(const TargetSpec &target, const SymbolicShapes &shapes,
-          std::vector<int64_t> sizes, ArrayRef<RemarkRecord> remarks,
-          const std::map<std::string, std::vector<std::string>> &operations)
-      : target(target), shapes(shapes), sizes(std::move(sizes)),
-        remarks(remarks), operations(operations) {}
+  Collector(const TargetSpec &target, const SymbolicShapes &shapes,
+            const KnownRun &run, ArrayRef<RemarkRecord> remarks,
+            const std::map<std::string, std::vector<std::string>> &operations,
+            Explanation &explanation)
+      : target(target), shapes(shapes), run(run), remarks(remarks),
+        operations(operations), explanation(explanation) {}
 
   Error add(mlir::Block &block, int64_t times) {
     for (mlir::Operation &op : block) {
@@ -117,18 +91,10 @@ public:
     return Error::success();
   }
 
-  void print(raw_ostream &os) {
-    table.print(os);
-    os << "\n  predicted " << milliseconds(total) << "\n";
-    bool isFirst = true;
-    for (auto [i, remark] : enumerate(remarks)) {
-      if (told.contains(i))
-        continue;
-      os << (isFirst ? "\n  of operations that are part of no kernel:\n" : "")
-         << "      " << describe(remark.place, remark.operation, &remark)
-         << "\n";
-      isFirst = false;
-    }
+  void addOthers() {
+    for (auto [i, remark] : enumerate(remarks))
+      if (!told.contains(i))
+        explanation.others.push_back(fateOf(remark));
   }
 
 private:
@@ -136,32 +102,28 @@ private:
     std::optional<Cost> cost = costOf(launch.getOperation(), shapes);
     if (!cost)
       return createStringError("a launch costs more than 64 bits count");
-    double flops = evaluate(cost->flops, sizes);
-    double bytes = evaluate(cost->bytes, sizes);
-    double seconds = predictSeconds(flops, bytes, target);
-    total += times * seconds;
-    table.row({launch.getKernel().str(),
-               times > 1 ? "x" + std::to_string(times) : "",
-               tileOf(launch.getKernel(), target), withPrefix(flops, ""),
-               withPrefix(bytes, "B"), milliseconds(seconds)});
-    addAttention(launch);
+    KernelExplanation kernel;
+    kernel.kernel = launch.getKernel().str();
+    kernel.times = times;
+    kernel.tile = tileOf(launch.getKernel(), target);
+    kernel.flops = evaluate(cost->flops, run.sizes);
+    kernel.bytes = evaluate(cost->bytes, run.sizes);
+    double work = kernel.flops;
+    if (auto pairs = countLaunchPairs(launch, shapes, run, target)) {
+      kernel.attention = reportAttention(*pairs, target);
+      kernel.flops *= kernel.attention->computedShare();
+      work = kernel.flops +
+             pairs->counts.computed() * kernel.attention->functionFlops;
+    }
+    kernel.seconds = predictSeconds(work, kernel.bytes, target);
     for (const std::string &place : placesOf(launch.getLoc()))
-      addPlace(place);
+      addPlace(place, kernel);
+    explanation.kernels.push_back(std::move(kernel));
     return Error::success();
   }
 
-  /// The form of the attention that a kernel is.
-  void addAttention(LaunchOp launch) {
-    auto kernel =
-        mlir::SymbolTable::lookupNearestSymbolFrom<mlir::func::FuncOp>(
-            launch, launch.getKernelAttr());
-    for (auto attention : kernel.getBody().getOps<AttentionOp>())
-      for (const std::string &line : describeAttention(attention))
-        table.note(line);
-  }
-
   /// The operations at a place, each with what passes said of it.
-  void addPlace(const std::string &place) {
+  void addPlace(const std::string &place, KernelExplanation &kernel) {
     auto it = operations.find(place);
     SmallVector<std::string> silent;
     if (it != operations.end())
@@ -170,40 +132,19 @@ private:
       if (remark.place != place)
         continue;
       told.insert(i);
-      std::string name = displayName(remark.operation);
-      llvm::erase(silent, name);
-      table.note(describe(place, name, &remark));
+      kernel.operations.push_back(fateOf(remark));
+      llvm::erase(silent, kernel.operations.back().operation);
     }
     for (const std::string &name : silent)
-      table.note(describe(place, name, nullptr));
-  }
-
-  /// A remark names a map as MLIR does.
-  static std::string displayName(StringRef operation) {
-    return operation == "generic" ? "map" : operation.str();
-  }
-
-  static std::string describe(const std::string &place, StringRef operation,
-                              const RemarkRecord *remark) {
-    std::string text = formatv("{0,-18} {1,-11}", place, operation);
-    if (!remark)
-      return StringRef(text).rtrim().str();
-    return text + (remark->isDone ? " fused: " : " not fused: ") +
-           remark->text + " (" + remark->pass + ")";
+      kernel.operations.push_back({place, name, "", "", false});
   }
 
   const TargetSpec &target;
   const SymbolicShapes &shapes;
-  std::vector<int64_t> sizes;
+  const KnownRun &run;
   ArrayRef<RemarkRecord> remarks;
   const std::map<std::string, std::vector<std::string>> &operations;
-  Table table{{{"kernel", Table::Left},
-               {"", Table::Right},
-               {"tile", Table::Left},
-               {"FLOP", Table::Right},
-               {"memory", Table::Right},
-               {"predicted", Table::Right}}};
-  double total = 0;
+  Explanation &explanation;
   SmallSet<size_t, 32> told;
 };
 
@@ -229,29 +170,29 @@ Explainer::Explainer(mlir::func::FuncOp function)
       std::make_unique<mlir::remark::RemarkEmittingPolicyAll>(), categories);
 }
 
-Error Explainer::print(mlir::func::FuncOp planned, const TargetSpec &target,
-                       raw_ostream &os) const {
-  auto sizes = sizesOf(planned);
-  if (!sizes)
-    return sizes.takeError();
+Expected<Explanation> Explainer::explain(mlir::func::FuncOp planned,
+                                         const TargetSpec &target,
+                                         const ExplainedRun &run) const {
   auto shapes = SymbolicShapes::compute(planned);
   if (mlir::failed(shapes))
     return createStringError("the model's sizes cannot be counted; the reasons "
                              "are above");
-  os << planned.getName() << " for " << target.name
-     << formatv(", one core of {0:F0} GFLOP/s and {1:F0} GB/s", target.gflops,
-                target.memoryGigabytes);
-  std::vector<int64_t> bySymbol;
+  Explanation explanation;
+  explanation.name = planned.getName();
+  explanation.target = target.name;
+  explanation.gflops = target.gflops;
+  explanation.memoryGigabytes = target.memoryGigabytes;
+  KnownRun known{{}, run.inputs};
   for (const std::string &symbol : shapes->symbols())
-    for (const auto &[name, size] : *sizes)
+    for (const auto &[name, size] : run.sizes)
       if (name == symbol) {
-        bySymbol.push_back(size);
-        os << ", " << name << "=" << size;
+        known.sizes.push_back(size);
+        explanation.sizes.emplace_back(name, size);
       }
-  os << "\n\n";
-  Printer printer(target, *shapes, std::move(bySymbol), *remarks, operations);
-  if (Error error = printer.add(planned.getBody().front(), 1))
-    return error;
-  printer.print(os);
-  return Error::success();
+  Collector collector(target, *shapes, known, *remarks, operations,
+                      explanation);
+  if (Error error = collector.add(planned.getBody().front(), 1))
+    return std::move(error);
+  collector.addOthers();
+  return explanation;
 }

@@ -6,8 +6,8 @@
 
 #include "codegen/target/TargetSpec.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "tools/attnc/report/Explanation.h"
 #include "llvm/Support/Error.h"
-#include "llvm/Support/raw_ostream.h"
 
 #include <map>
 #include <memory>
@@ -23,6 +23,12 @@ struct RemarkRecord {
   bool operator==(const RemarkRecord &) const = default;
 };
 
+/// Sizes of dynamic dimensions by name, and inputs if there are any.
+struct ExplainedRun {
+  std::vector<std::pair<std::string, int64_t>> sizes;
+  llvm::ArrayRef<weights::Tensor> inputs; ///< see KnownRun
+};
+
 /// Watches a model on its way through the passes.
 class Explainer {
 public:
@@ -30,11 +36,13 @@ public:
   /// the passes from now on.
   explicit Explainer(mlir::func::FuncOp function);
 
-  /// Prints for each kernel of a planned model what operations it runs, where
-  /// they were written, whether they were fused and why, and its tile and cost
-  /// on the target. Equal models give equal text.
-  llvm::Error print(mlir::func::FuncOp planned, const TargetSpec &target,
-                    llvm::raw_ostream &os) const;
+  /// For each kernel of a planned model what operations it runs, where they
+  /// were written, whether they were fused and why, its tile and its cost on
+  /// the target, and what its attention leaves out. Equal models give equal
+  /// explanations.
+  llvm::Expected<Explanation> explain(mlir::func::FuncOp planned,
+                                      const TargetSpec &target,
+                                      const ExplainedRun &run) const;
 
 private:
   /// The operations written at a place, by name, each once.
