@@ -29,6 +29,8 @@ inline constexpr llvm::StringLiteral kShapesAttr = "attn.shapes";
 inline constexpr llvm::StringLiteral kSymbolsAttr = "attn.symbols";
 inline constexpr llvm::StringLiteral kOffsetAttr = "attn.offset";
 inline constexpr llvm::StringLiteral kWeightsBytesAttr = "attn.weights_bytes";
+inline constexpr llvm::StringLiteral kInPlaceAttr = "attn.in_place";
+inline constexpr llvm::StringLiteral kMaxPositionsAttr = "attn.max_positions";
 inline constexpr llvm::StringLiteral kTapAttr = "attn.tap";
 
 /// Positions of one sequence in a page of a key and value cache, and the lanes

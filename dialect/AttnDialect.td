@@ -22,8 +22,11 @@ def Attn_Dialect : Dialect {
       dynamic ones (`""` for a static one). Dynamic dimensions of equal name
       are equal.
     - on an integer argument: `attn.bound = n`, every element lies in [0, n).
+    - on an argument: `attn.in_place` (unit), the function writes into the
+      caller's memory of this argument.
     - on the function: `attn.dim_max = {sequence = 512}`, upper bounds of
-      dynamic dimensions.
+      dynamic dimensions. `attn.max_positions = 512`: the most tokens of one
+      sequence, those before the call included.
     - `attn.kernel` (unit) marks a function that was outlined as one kernel;
       `attn.layout` on its arguments says how a parameter is stored.
     - `attn.buffers`, `attn.shapes`, `attn.buffer_bytes`, `attn.symbols`: the memory plan;

@@ -517,8 +517,8 @@ def Attn_AppendOp : Attn_Op<"append",
           tensor<?xi64>, tensor<?xi64>, tensor<?x?xi64>
     ```
   }];
-  let arguments = (ins Attn_F32Tensor:$key, Attn_F32Tensor:$value,
-                       Attn_F32Tensor:$cache, Attn_IntTensor:$offset,
+  let arguments = (ins Attn_F32Tensor:$cache, Attn_F32Tensor:$key,
+                       Attn_F32Tensor:$value, Attn_IntTensor:$offset,
                        Attn_IntTensor:$sequence, Attn_IntTensor:$position,
                        Attn_IntTensor:$pages);
   let results = (outs Attn_F32Tensor:$result);

@@ -98,12 +98,18 @@ LogicalResult AttnDialect::verifyOperationAttribute(Operation *op,
   StringRef name = attribute.getName().getValue();
   if (name == kTapAttr)
     return verifyName(op, attribute, "");
-  if (name != kDimMaxAttr && name != kKernelAttr)
+  if (name != kDimMaxAttr && name != kKernelAttr && name != kMaxPositionsAttr)
     return success();
   if (!isa<FunctionOpInterface>(op))
     return refuse(op, attribute, "") << "to stand on a function";
   if (name == kDimMaxAttr)
     return verifyDimMax(op, attribute);
+  if (name == kMaxPositionsAttr) {
+    if (isPositive(attribute.getValue()))
+      return success();
+    return refuse(op, attribute, "")
+           << "a positive integer, but got " << attribute.getValue();
+  }
   if (isa<UnitAttr>(attribute.getValue()))
     return success();
   return refuse(op, attribute, "")
@@ -127,6 +133,11 @@ LogicalResult AttnDialect::verifyRegionArgAttribute(Operation *op, unsigned,
     return verifyBound(op, attribute, place, type);
   if (name == kLayoutAttr)
     return verifyLayout(op, attribute, place, type);
+  if (name == kInPlaceAttr && isa<UnitAttr>(attribute.getValue()))
+    return success();
+  if (name == kInPlaceAttr)
+    return refuse(op, attribute, place)
+           << "no value, but got " << attribute.getValue();
   return refuse(op, attribute, place) << "not to stand on an argument";
 }
 

@@ -34,7 +34,19 @@ private:
     double logSumExp = -INFINITY;
   };
 
+  /// The queries of one batch, or of one sequence: rows of the query tensor.
+  struct Rows {
+    int64_t first, count, keys;
+  };
+
   LogicalResult checkShapes();
+  FailureOr<SmallVector<Rows>> findRows();
+  /// The row's number among those of its head's query tensor and output.
+  int64_t numberOf(Row row) {
+    int64_t batch = op.isRagged() ? 0 : row.b;
+    int64_t first = op.isRagged() ? rows[row.b].first : 0;
+    return (batch * heads + row.h) * queries + first + row.i;
+  }
   LogicalResult runRow(Row row);
   SmallVector<LaneArray> arguments(Region &region, Row row,
                                    ArrayRef<int64_t> keys);
@@ -52,6 +64,7 @@ private:
   int64_t batches = 0, heads = 0, groups = 0; // B, H, G
   int64_t queries = 0, keyCount = 0;          // M, N
   int64_t width = 0;                          // E
+  SmallVector<Rows> rows;                     // one for each batch of keys
   std::vector<int64_t> allKeys;
   std::vector<double> output, map, logSumExp;
 };
@@ -77,7 +90,8 @@ LogicalResult Attention::checkShapes() {
              << formatShape(expectedKey) << ", but got " << formatShape(q)
              << " and " << formatShape(k);
   }
-  if (valueShape[0] != batches || groups == 0 || heads % groups != 0)
+  if ((!op.isRagged() && valueShape[0] != batches) || groups == 0 ||
+      heads % groups != 0)
     return op.emitOpError("expects a value of ")
            << batches << " batches and a number of heads that divides " << heads
            << ", but got " << formatShape(valueShape);
@@ -110,13 +124,36 @@ LogicalResult Attention::prepare() {
     logSumExp.assign(batches * heads * queries, 0);
   for (int64_t j = 0; j < keyCount; ++j)
     allKeys.push_back(j);
+  FailureOr<SmallVector<Rows>> found = findRows();
+  if (failed(found))
+    return failure();
+  rows = std::move(*found);
   return success();
 }
 
+FailureOr<SmallVector<Attention::Rows>> Attention::findRows() {
+  if (!op.isRagged())
+    return SmallVector<Rows>(batches, Rows{0, queries, keyCount});
+  ArrayRef<int64_t> starts = operands[op.getStarts()].integers();
+  ArrayRef<int64_t> lengths = operands[op.getLengths()].integers();
+  SmallVector<Rows> found;
+  for (auto [s, first] : llvm::enumerate(starts)) {
+    int64_t end = s + 1 < starts.size() ? starts[s + 1] : queries;
+    if (first < 0 || first > end || end > queries || lengths[s] < 0 ||
+        lengths[s] > keyCount)
+      return op.emitOpError("expects sequence ")
+             << s << " to have rows within " << queries << " and at most "
+             << keyCount << " keys, but got rows " << first << " to " << end
+             << " and " << lengths[s] << " keys";
+    found.push_back({first, end - first, lengths[s]});
+  }
+  return found;
+}
+
 LogicalResult Attention::run() {
-  for (int64_t b = 0; b < batches; ++b)
+  for (int64_t b = 0; b < static_cast<int64_t>(rows.size()); ++b)
     for (int64_t h = 0; h < heads; ++h)
-      for (int64_t i = 0; i < queries; ++i)
+      for (int64_t i = 0; i < rows[b].count; ++i)
         if (failed(runRow({b, h, i})))
           return failure();
   return success();
@@ -132,7 +169,7 @@ SmallVector<LaneArray> Attention::arguments(Region &region, Row row,
        llvm::zip_equal(op.getQueries(), op.getKeys())) {
     const Array &query = operands[queryValue], &key = operands[keyValue];
     int64_t depth = query.shape().back();
-    int64_t first = ((row.b * heads + row.h) * queries + row.i) * depth;
+    int64_t first = numberOf(row) * depth;
     result.emplace_back(
         Array::ofFloats(depth, query.floats().slice(first, depth).vec()));
     if (!isUsed()) {
@@ -153,7 +190,7 @@ SmallVector<LaneArray> Attention::arguments(Region &region, Row row,
     result.emplace_back(Array::ofIntegers({}, {index}));
   result.emplace_back(Array::ofIntegers(int64_t(keys.size()), keys.vec()),
                       /*perLane=*/true);
-  for (int64_t size : {queries, keyCount})
+  for (int64_t size : {rows[row.b].count, rows[row.b].keys})
     result.emplace_back(Array::ofIntegers({}, {size}));
   for (Value capture : op.getCaptures())
     result.emplace_back(operands[capture]);
@@ -174,9 +211,10 @@ FailureOr<LaneArray> Attention::runScalar(Region &region, Row row,
 }
 
 FailureOr<std::vector<int64_t>> Attention::keptKeys(Row row) {
-  if (op.getKeep().empty() || allKeys.empty())
-    return allKeys;
-  FailureOr<LaneArray> keep = runScalar(op.getKeep(), row, allKeys);
+  ArrayRef<int64_t> present = ArrayRef(allKeys).take_front(rows[row.b].keys);
+  if (op.getKeep().empty() || present.empty())
+    return present.vec();
+  FailureOr<LaneArray> keep = runScalar(op.getKeep(), row, present);
   if (failed(keep))
     return failure();
   std::vector<int64_t> kept;
@@ -244,7 +282,7 @@ LogicalResult Attention::runRow(Row row) {
 
 void Attention::write(Row row, ArrayRef<int64_t> keys, ArrayRef<double> weights,
                       double rowLogSumExp) {
-  int64_t number = (row.b * heads + row.h) * queries + row.i;
+  int64_t number = numberOf(row);
   int64_t head = row.b * groups + row.h / (heads / groups);
   const double *value = operands[op.getValue()].floats().data();
   for (auto [j, weight] : llvm::zip_equal(keys, weights))

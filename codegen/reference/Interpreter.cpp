@@ -355,6 +355,9 @@ Arrays Interpreter::evaluateOnce(Operation &op, const OperandArrays &operands,
       .Case([&](RmsNormOp op) { return evaluateRmsNorm(op, operands); })
       .Case([&](SoftmaxOp op) { return evaluateSoftmax(op, operands); })
       .Case([&](EmbeddingOp op) { return evaluateEmbedding(op, operands); })
+      .Case([&](TokenRowsOp op) { return evaluateTokenRows(op, operands); })
+      .Case([&](AppendOp op) { return evaluateAppend(op, operands); })
+      .Case([&](ReadPagesOp op) { return evaluateReadPages(op, operands); })
       .Case([&](AttentionOp op) {
         return evaluateAttention(op, operands, *this);
       })

@@ -166,6 +166,11 @@ Arrays evaluateRmsNorm(RmsNormOp op, const OperandArrays &operands);
 Arrays evaluateSoftmax(SoftmaxOp op, const OperandArrays &operands);
 Arrays evaluateEmbedding(EmbeddingOp op, const OperandArrays &operands);
 
+/// Cache.cpp
+Arrays evaluateTokenRows(TokenRowsOp op, const OperandArrays &operands);
+Arrays evaluateAppend(AppendOp op, const OperandArrays &operands);
+Arrays evaluateReadPages(ReadPagesOp op, const OperandArrays &operands);
+
 /// Attention.cpp
 Arrays evaluateAttention(AttentionOp op, const OperandArrays &operands,
                          Interpreter &interpreter);
