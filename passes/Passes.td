@@ -6,6 +6,40 @@
 
 include "mlir/Pass/PassBase.td"
 
+def CacheKeys : Pass<"attn-cache-keys", "::mlir::ModuleOp"> {
+  let summary = "attention(q, k, v) => attention(q, read_pages(append(cache, k, v)))";
+  let description = [{
+    `attention(q, k, v){keep = j <= i} => attention(q, read_pages(append(cache, k, v))){keep = j <= i + N - M}`
+
+    Derives from a model of one whole sequence, `f`, the function `f_step` that
+    generation calls: over new tokens of several sequences, packed one after the
+    other, with the keys and values of earlier tokens in the pages of a cache. A
+    whole prompt, a part of one and a single token are calls of this function.
+
+    Tokens are the second dimension of the first result. Every operation has to
+    treat them one by one, but for attentions with `keep = j <= i`, alone or with
+    'and'. What depends on a token's place reads its position instead:
+    coordinates, the first rows of constant tables, running counts of tokens. The
+    result has the last new token of each sequence; its row is picked in front of
+    what no attention needs.
+
+    Attentions whose keys and values depend on no token read them from pages,
+    too. A second function `f_encode` computes those, once for each sequence.
+
+    Inputs of the step, besides those with the dimension of tokens: `counts`,
+    `past`, `pages`, with an encoder `memory_pages` and `memory_lengths`, and
+    `cache`, which is written in place.
+
+    An error names the operation that mixes tokens: a sum or norm along them, a
+    mask or another tensor of tokens in a score, an attention that sees later
+    tokens.
+  }];
+  let dependentDialects = ["::attn::AttnDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def FuseEpilogue : Pass<"attn-fuse-epilogue", "::mlir::func::FuncOp"> {
   let summary = "map(linear(x, w), c) => linear(x, w){epilogue = map(acc, c)}";
   let description = [{

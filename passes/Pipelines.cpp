@@ -10,6 +10,15 @@
 
 using namespace mlir;
 
+void attn::buildCachePipeline(OpPassManager &manager) {
+  OpPassManager &model = manager.nest<func::FuncOp>();
+  model.addPass(createCanonicalizerPass());
+  model.addPass(createCSEPass());
+  model.addPass(createRaiseAttention());
+  model.addPass(createCanonicalizerPass());
+  manager.addPass(createCacheKeys());
+}
+
 void attn::buildFusionPipeline(OpPassManager &manager) {
   OpPassManager &model = manager.nest<func::FuncOp>();
   model.addPass(createCanonicalizerPass());
@@ -35,6 +44,9 @@ void attn::buildPlanPipeline(OpPassManager &manager) {
 
 void attn::registerAllPasses() {
   registerAttnPasses();
+  PassPipelineRegistration<>(
+      "attn-cache", "Raise attention, then derive the step of generation",
+      buildCachePipeline);
   PassPipelineRegistration<>(
       "attn-outline", "Hoist parameters, outline kernels and roll layers",
       buildOutlinePipeline);

@@ -10,6 +10,10 @@ class OpPassManager;
 
 namespace attn {
 
+/// Derives the functions of generation from a model of one whole sequence, in
+/// front of the fusion pipeline.
+void buildCachePipeline(mlir::OpPassManager &manager);
+
 /// Appends the passes that raise and fuse a model's operations, in the order
 /// they need: what a frontend built goes in, what becomes kernels comes out.
 /// The pass manager is one over a module.
