@@ -4,6 +4,7 @@
 //
 // bench-decode TARGET [FILTER]
 
+#include "dialect/AttnDialect.h"
 #include "test/codegen/cpu/CompiledKernel.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
@@ -11,6 +12,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <numeric>
 #include <random>
 #include <thread>
 
@@ -181,6 +183,66 @@ struct Bench {
             {v.get(), {batch, n}},
             {o.get(), {batch, m}}});
   }
+
+  /// The last `m` rows of some sequences of n tokens, in pages of a cache that
+  /// lie in any order.
+  void pagedAttention(int64_t heads, int64_t keyHeads, int64_t m, int64_t n,
+                      int64_t d) {
+    std::string name = llvm::formatv("paged {0}/{1} heads, {2} x {3} x {4}",
+                                     heads, keyHeads, m, n, d);
+    if (!wants(name))
+      return;
+    int64_t page = pageEntryFloats(keyHeads, d, d);
+    std::string text = llvm::formatv(R"(
+      func.func private @kernel(%q: tensor<1x{0}x?x{2}xf32>, %cache: tensor<?x{3}xf32>,
+          %offset: tensor<i64>, %pages: tensor<?x?xi64>, %starts: tensor<?xi64>,
+          %lengths: tensor<?xi64>) -> tensor<1x{0}x?x{2}xf32> attributes {{attn.kernel} {{
+        %k, %v = attn.read_pages %cache at %offset pages(%pages)
+            : tensor<?x{3}xf32>, tensor<i64>, tensor<?x?xi64>
+            -> tensor<?x{1}x?x{2}xf32>, tensor<?x{1}x?x{2}xf32>
+        %o = attn.attention queries(%q : tensor<1x{0}x?x{2}xf32>)
+            keys(%k : tensor<?x{1}x?x{2}xf32>) value(%v : tensor<?x{1}x?x{2}xf32>)
+            rows(%starts, %lengths : tensor<?xi64>, tensor<?xi64>)
+            score {{
+            ^bb0(%qi: tensor<{2}xf32>, %kj: tensor<{2}xf32>, %bb: index,
+                 %h: index, %i: index, %j: index, %mm: index, %nn: index):
+              %scale = arith.constant 0.125 : f32
+              %dot = attn.dot %qi, %kj : tensor<{2}xf32>
+              %s = arith.mulf %dot, %scale : f32
+              attn.yield %s : f32
+            } keep {{
+            ^bb0(%qi: tensor<{2}xf32>, %kj: tensor<{2}xf32>, %bb: index,
+                 %h: index, %i: index, %j: index, %mm: index, %nn: index):
+              %past = arith.subi %nn, %mm : index
+              %p = arith.addi %i, %past : index
+              %keep = arith.cmpi sle, %j, %p : index
+              attn.yield %keep : i1
+            } -> tensor<1x{0}x?x{2}xf32>
+        return %o : tensor<1x{0}x?x{2}xf32>
+      })",
+                                     heads, keyHeads, d, page);
+    int64_t blocks = n / kPageTokens;
+    int64_t sequences =
+        std::max<int64_t>(1, (int64_t(128) << 20) / (4 * blocks * page));
+    Floats q = floats(sequences * heads * m * d);
+    Floats o = floats(sequences * heads * m * d);
+    Floats cache = floats(sequences * blocks * page);
+    std::vector<int64_t> pages(sequences * blocks), starts,
+        lengths(sequences, n);
+    std::iota(pages.begin(), pages.end(), 0);
+    std::shuffle(pages.begin(), pages.end(), std::minstd_rand(1));
+    for (int64_t i = 0; i < sequences; ++i)
+      starts.push_back(i * m);
+    int64_t offset = 0;
+    report(name, text, 4.0 * sequences * blocks * page,
+           {{q.get(), {sequences * m}},
+            {cache.get(), {sequences * blocks}},
+            {&offset, {}},
+            {pages.data(), {sequences, blocks}},
+            {starts.data(), {sequences}},
+            {lengths.data(), {sequences}},
+            {o.get(), {sequences * m}}});
+  }
 };
 } // namespace
 
@@ -199,6 +261,8 @@ int main(int argc, char **argv) {
     for (int64_t m : {1, 4}) {
       bench.attention(12, 12, m, n, 64);
       bench.attention(32, 8, m, n, 128);
+      bench.pagedAttention(12, 12, m, n, 64);
+      bench.pagedAttention(32, 8, m, n, 128);
     }
   return EXIT_SUCCESS;
 }

@@ -16,12 +16,12 @@
 #include "codegen/cpu/attention/DotScores.h"
 #include "codegen/cpu/attention/HeadTasks.h"
 #include "codegen/cpu/attention/PairTerms.h"
-#include "codegen/cpu/attention/RaggedRows.h"
 #include "codegen/cpu/attention/Results.h"
 #include "codegen/cpu/attention/SidedValues.h"
 #include "codegen/cpu/attention/Softmax.h"
 #include "codegen/cpu/attention/Values.h"
 #include "codegen/cpu/attention/Weights.h"
+#include "codegen/cpu/cache/RaggedRows.h"
 #include "codegen/cpu/kernels/KernelEmitter.h"
 
 using namespace mlir;
@@ -161,8 +161,9 @@ static Value attentionScratch(TileBuilder &b, Operation *op) {
   FailureOr<AttentionForm> form = readAttention(b, cast<AttentionOp>(op));
   if (failed(form))
     return {};
-  Value bytes = ScratchLayout(b, *form, form->positions(b)).bytes;
-  return form->starts ? raggedScratch(b, *form, bytes) : bytes;
+  if (form->starts)
+    return raggedScratch(b, *form);
+  return ScratchLayout(b, *form, form->positions(b)).bytes;
 }
 
 static LogicalResult emitAttention(TileBuilder &b, Operation *op) {

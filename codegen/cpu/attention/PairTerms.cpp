@@ -15,8 +15,8 @@ using namespace attn::cpu;
 RegionPoint attn::cpu::pairPoint(AttentionState &s, const HeadRows &rows,
                                  const Chunk &chunk, const PairLanes &at) {
   Value key = s.b.add(chunk.first, at.column);
-  RegionPoint point =
-      regionPoint(s, rows, s.b.add(rows.first, at.row), s.b.laneIndices(key));
+  HeadRows own = rows.only(s.b, at.row);
+  RegionPoint point = regionPoint(s, own, own.first, s.b.laneIndices(key));
   point.mask = at.mask;
   point.scalar = [&s, at, key](Value value) -> Value {
     const ScoreProgram &program = s.form.program;

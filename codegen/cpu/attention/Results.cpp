@@ -45,7 +45,8 @@ void attn::cpu::writeRows(AttentionState &s, const HeadRows &rows,
     Value factor;
     if (isRelative)
       factor = b.splat(b.loadScalar(s.scratch.factors, row));
-    SmallVector<Value> to = rows.queryPlace(b, b.add(rows.first, row));
+    HeadRows own = rows.only(b, row);
+    SmallVector<Value> to = own.queryPlace(b, own.first);
     b.forLanes(b.idx(s.form.valueWidth), [&](Value column, Value mask) {
       Value x = b.load(s.scratch.outputs, {row, column});
       if (factor)

@@ -181,7 +181,8 @@ static void computeSide(AttentionState &s, const HeadRows &rows, Side side,
 void attn::cpu::computeRows(AttentionState &s, const HeadRows &rows) {
   computeSide(s, rows, Side::Head, s.b.idx(0), {});
   s.b.forRange(rows.count, [&](Value row) {
-    computeSide(s, rows, Side::Row, row, s.b.add(rows.first, row));
+    HeadRows own = rows.only(s.b, row);
+    computeSide(s, own, Side::Row, row, own.first);
   });
 }
 

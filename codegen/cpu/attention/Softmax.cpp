@@ -19,7 +19,8 @@ static constexpr double kInfinity = std::numeric_limits<double>::infinity();
 /// The sink is a score like any other, of no key.
 static void startWithSink(AttentionState &s, const HeadRows &rows, Value row) {
   TileBuilder &b = s.b;
-  Value sink = toBase2(b, b.splat(b.loadScalar(s.form.sink, rows.head)));
+  Value head = rows.only(b, row).head;
+  Value sink = toBase2(b, b.splat(b.loadScalar(s.form.sink, head)));
   Value reference = math::CeilOp::create(b, sink);
   Value weight =
       math::Exp2Op::create(b, arith::SubFOp::create(b, sink, reference));
@@ -35,7 +36,7 @@ static void startWithSink(AttentionState &s, const HeadRows &rows, Value row) {
       s.scratch.references, row);
 }
 
-void attn::cpu::startRows(AttentionState &s, const HeadRows &rows) {
+void attn::cpu::clearRows(AttentionState &s, const HeadRows &rows) {
   TileBuilder &b = s.b;
   b.forRange(rows.count, [&](Value row) {
     b.forRange(b.idx(0), b.idx(s.layout.valueWidth), b.idx(kPanelWidth),
@@ -44,9 +45,13 @@ void attn::cpu::startRows(AttentionState &s, const HeadRows &rows) {
                });
     b.store(b.splat(0.0), s.scratch.sums, {row, b.idx(0)});
     memref::StoreOp::create(b, b.f32(-kInfinity), s.scratch.references, row);
-    if (s.form.sink)
-      startWithSink(s, rows, row);
   });
+}
+
+void attn::cpu::startRows(AttentionState &s, const HeadRows &rows) {
+  clearRows(s, rows);
+  if (s.form.sink)
+    s.b.forRange(rows.count, [&](Value row) { startWithSink(s, rows, row); });
 }
 
 /// max(a, b), either of them where one is NaN: a NaN score shows in the sum.

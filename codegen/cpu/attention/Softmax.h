@@ -8,6 +8,9 @@
 
 namespace attn::cpu {
 
+/// Rows whose sums hold nothing.
+void clearRows(AttentionState &s, const HeadRows &rows);
+
 /// Rows that have met no key yet: the sink is all that their sums hold.
 void startRows(AttentionState &s, const HeadRows &rows);
 

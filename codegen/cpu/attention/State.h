@@ -8,11 +8,22 @@
 
 namespace attn::cpu {
 
-/// The rows that share one pass over the keys: `count` queries of one head.
+/// The rows that share one pass over the keys: `count` queries of one head; or,
+/// where heads go together, of all that share a key head, query by query.
 struct HeadRows {
   Value batch, head, keyHead;
   Value first, count;
   Value origin; ///< where ragged rows have query 0 of the batch; else null
+  int64_t together = 1; ///< heads
+
+  /// One row alone: its own head and query.
+  HeadRows only(TileBuilder &b, Value row) const {
+    Value at = b.add(first, row);
+    if (together == 1)
+      return {batch, head, keyHead, at, b.idx(1), origin};
+    Value own = b.add(b.mul(keyHead, together), b.rem(at, together));
+    return {batch, own, keyHead, b.div(at, together), b.idx(1), origin};
+  }
 
   /// Where a query of the batch lies in memory.
   llvm::SmallVector<Value> queryPlace(TileBuilder &b, Value query) const {
@@ -25,8 +36,11 @@ struct HeadRows {
 /// The kernel being built: its form, its sizes and its scratch.
 struct AttentionState {
   AttentionState(TileBuilder &b, const AttentionForm &form)
+      : AttentionState(b, form, {b, form, form.positions(b)}) {}
+  AttentionState(TileBuilder &b, const AttentionForm &form,
+                 const ScratchLayout &layout)
       : b(b), form(form), m(b.dim(form.queries.front(), 2)),
-        n(form.positions(b)), layout(b, form, n), scratch(b, form, layout) {}
+        n(form.positions(b)), layout(layout), scratch(b, form, layout) {}
 
   /// Where a key of the batch lies in memory, and its value.
   llvm::SmallVector<Value> keyPlace(const HeadRows &rows, Value key) const {

@@ -156,7 +156,7 @@ void CacheKernels::writeTokens(const Shape &s, const Call &call, Cache &cache,
       for (int64_t g = 0; g < s.g; ++g) {
         for (int64_t d = 0; d < s.d; ++d)
           cache.key(page, g, j, d) = piece.sequence->k[(j * s.g + g) * s.d + d];
-        for (int64_t e = 0; e < llvm::divideCeil(s.e, 16) * 16; ++e)
+        for (int64_t e = 0, end = llvm::divideCeil(s.e, 16) * 16; e < end; ++e)
           cache.value(page, g, j, e) =
               e < s.e ? piece.sequence->v[(j * s.g + g) * s.e + e] : 0;
       }
@@ -202,7 +202,7 @@ std::string attentionText(const Shape &s, const Program &program) {
                  rows, cache, out, heads, keys, values,
                  program.normalizer == "softmax"
                      ? ""
-                     : "normalizer<" + program.normalizer + ">",
+                     : "normalizer(" + program.normalizer + ")",
                  block, program.score, keep, outHeads);
 }
 
@@ -355,6 +355,48 @@ Program windowed(int64_t d, int64_t window) {
   return program;
 }
 
+/// Gemma 2: 30 tanh(x / 30), in a window.
+Program softCapped(int64_t d, int64_t window) {
+  Program program = windowed(d, window);
+  program.score = scaled(d) + "%cap = arith.constant 3.0 : f32\n"
+                              "%y = arith.divf %x, %cap : f32\n"
+                              "%z = math.tanh %y : f32\n"
+                              "%c = arith.mulf %z, %cap : f32\n"
+                              "attn.yield %c : f32";
+  program.scoreOf = [d](double dot, int, int, int) {
+    return 3 * std::tanh(dot / std::sqrt(double(d)) / 3);
+  };
+  return program;
+}
+
+/// x - (h + 1) / 8 |p - j|: depends on the head in what heads do together.
+Program sloped(int64_t d) {
+  Program program = causal(d);
+  program.score = scaled(d) + "%one = arith.constant 1 : index\n"
+                              "%h1 = arith.addi %h, %one : index\n"
+                              "%hi = arith.index_cast %h1 : index to i64\n"
+                              "%hf = arith.sitofp %hi : i64 to f32\n"
+                              "%eighth = arith.constant -0.125 : f32\n"
+                              "%slope = arith.mulf %hf, %eighth : f32\n"
+                              "%far = arith.subi %p, %j : index\n"
+                              "%fi = arith.index_cast %far : index to i64\n"
+                              "%ff = arith.sitofp %fi : i64 to f32\n"
+                              "%bias = arith.mulf %slope, %ff : f32\n"
+                              "%y = arith.addf %x, %bias : f32\n"
+                              "attn.yield %y : f32";
+  program.scoreOf = [d](double dot, int h, int p, int j) {
+    return dot / std::sqrt(double(d)) - (h + 1) / 8.0 * (p - j);
+  };
+  return program;
+}
+
+/// No mask: all keys of the sequence, as of an encoder.
+Program sigmoid(int64_t d) {
+  Program program = causal(d);
+  program.normalizer = "sigmoid";
+  return program;
+}
+
 TEST_P(CacheKernels, RowsOfTokens) {
   CompiledKernel kernel = compile(R"(
     func.func private @kernel(%counts: tensor<?xi64>, %past: tensor<?xi64>, %ids: tensor<1x?xi64>)
@@ -448,6 +490,51 @@ TEST_P(CacheKernels, CausalRows) {
                {{0, 1}, {63, 1}, {64, 1}, {0, 130}});
   checkProgram({6, 1, 20, 9}, causal(20), {{100, 3}, {0, 70}, {190, 40}});
   checkProgram({2, 2, 64, 64}, causal(64), {{1023, 1}, {2100, 1}, {1000, 60}});
+}
+
+TEST_P(CacheKernels, WindowsNeverTouchPagesBehindThem) {
+  checkProgram({4, 2, 16, 16}, windowed(16, 100),
+               {{500, 1}, {3, 1}, {1200, 70}, {99, 2}});
+  checkProgram({2, 1, 32, 32}, softCapped(32, 64), {{640, 1}, {300, 64}});
+}
+
+TEST_P(CacheKernels, SlopesOfHeadsThatShareKeys) {
+  checkProgram({8, 2, 16, 16}, sloped(16), {{77, 1}, {0, 20}, {5, 9}});
+}
+
+TEST_P(CacheKernels, Sigmoid) {
+  checkProgram({2, 1, 16, 20}, sigmoid(16), {{1100, 1}, {10, 30}});
+}
+
+TEST_P(CacheKernels, RandomBatches) {
+  std::uniform_int_distribution<int> coin(0, 1), small(1, 5), past(0, 200),
+      count(1, 90);
+  for (int round = 0; round < 4; ++round) {
+    int64_t g = small(random);
+    Shape s{g * small(random), g, 8 * small(random), small(random) * 7};
+    std::vector<std::pair<int64_t, int64_t>> sizes;
+    for (int i = small(random); i >= 0; --i)
+      sizes.push_back({past(random), coin(random) ? 1 : count(random)});
+    checkProgram(
+        s, coin(random) ? causal(s.d) : windowed(s.d, past(random) + 1), sizes);
+  }
+}
+
+/// A value that is not finite reaches the rows that keep its key, no others.
+TEST_P(CacheKernels, InfiniteValuesReachOnlyRowsThatKeepThem) {
+  Shape s{2, 1, 16, 16};
+  Sequence sequence = makeSequence(s, 80);
+  sequence.v[70 * s.e + 3] = INFINITY;
+  Cache cache(s, 4, random);
+  Call call = makeCall({{&sequence, 40, 40}});
+  placePages(call, cache, 1 << 30);
+  writeTokens(s, call, cache, true);
+  writeTokens(s, call, cache, false);
+  std::vector<float> rows = attend(s, causal(16), call, cache, false);
+  for (int64_t row = 0; row < 80; ++row)
+    for (int64_t e = 0; e < s.e; ++e)
+      EXPECT_EQ(std::isfinite(rows[row * s.e + e]), row / 2 < 30 || e != 3)
+          << row << " " << e;
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, CacheKernels,

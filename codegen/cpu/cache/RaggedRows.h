@@ -2,19 +2,19 @@
 // Attention of ragged rows: packed queries of many sequences, each with keys of
 // its own, in memory or in the pages of a cache.
 
-#ifndef ATTN_CODEGEN_CPU_ATTENTION_RAGGEDROWS_H
-#define ATTN_CODEGEN_CPU_ATTENTION_RAGGEDROWS_H
+#ifndef ATTN_CODEGEN_CPU_CACHE_RAGGEDROWS_H
+#define ATTN_CODEGEN_CPU_CACHE_RAGGEDROWS_H
 
 #include "codegen/cpu/attention/Form.h"
 
 namespace attn::cpu {
 
-/// Bytes of scratch, `bytes` of which are those of other attentions.
-Value raggedScratch(TileBuilder &b, const AttentionForm &form, Value bytes);
+/// Bytes of scratch that a slot needs.
+Value raggedScratch(TileBuilder &b, const AttentionForm &form);
 
 /// This slot's share.
 mlir::LogicalResult emitRagged(TileBuilder &b, const AttentionForm &form);
 
 } // namespace attn::cpu
 
-#endif // ATTN_CODEGEN_CPU_ATTENTION_RAGGEDROWS_H
+#endif // ATTN_CODEGEN_CPU_CACHE_RAGGEDROWS_H
