@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Makes a Hugging Face directory with random weights, to measure speed with.
 
-usage: make-model.py {vit-base,bert-base,minilm} DIRECTORY
+usage: make-model.py {vit-base,bert-base,minilm,swin-tiny} DIRECTORY
 
 Values do not matter for speed, their shapes and magnitudes do: weights lie in
 +-[1, 2) * 2^-6, so that activations stay ordinary numbers. Needs Python alone.
@@ -28,10 +28,18 @@ BERT = {
     "max_position_embeddings": 512, "type_vocab_size": 2, "vocab_size": 30522,
     "pad_token_id": 0,
 }
+SWIN = {
+    "model_type": "swin", "architectures": ["SwinForImageClassification"],
+    "embed_dim": 96, "depths": [2, 2, 6, 2], "num_heads": [3, 6, 12, 24],
+    "window_size": 7, "mlp_ratio": 4.0, "hidden_act": "gelu", "layer_norm_eps": 1e-5,
+    "image_size": 224, "patch_size": 4, "num_channels": 3, "qkv_bias": True,
+    "id2label": {str(i): f"LABEL_{i}" for i in range(1000)},
+}
 CONFIGS = {
     "vit-base": VIT,
     "bert-base": BERT,
     "minilm": BERT | {"hidden_size": 384, "num_hidden_layers": 6, "intermediate_size": 1536},
+    "swin-tiny": SWIN,
 }
 
 
@@ -82,6 +90,34 @@ def bert_shapes(c):
     return shapes | linear("pooler.dense", d, d)
 
 
+def swin_shapes(c):
+    d, p, side = c["embed_dim"], c["patch_size"], 2 * c["window_size"] - 1
+    e = "swin.embeddings"
+    shapes = {
+        f"{e}.patch_embeddings.projection.weight": [d, c["num_channels"], p, p],
+        f"{e}.patch_embeddings.projection.bias": [d],
+    } | norm(f"{e}.norm", d)
+    for s, (depth, heads) in enumerate(zip(c["depths"], c["num_heads"])):
+        stage = f"swin.encoder.layers.{s}"
+        for i in range(depth):
+            layer = f"{stage}.blocks.{i}"
+            for part in ("query", "key", "value"):
+                shapes |= linear(f"{layer}.attention.self.{part}", d, d)
+            shapes[f"{layer}.attention.self.relative_position_bias_table"] = [side**2, heads]
+            shapes |= linear(f"{layer}.attention.output.dense", d, d)
+            shapes |= linear(f"{layer}.intermediate.dense", 4 * d, d)
+            shapes |= linear(f"{layer}.output.dense", d, 4 * d)
+            shapes |= norm(f"{layer}.layernorm_before", d) | norm(f"{layer}.layernorm_after", d)
+        if s + 1 < len(c["depths"]):
+            shapes |= norm(f"{stage}.downsample.norm", 4 * d)
+            shapes[f"{stage}.downsample.reduction.weight"] = [2 * d, 4 * d]
+            d *= 2
+    return shapes | norm("swin.layernorm", d) | linear("classifier", len(c["id2label"]), d)
+
+
+SHAPES = {"vit": vit_shapes, "bert": bert_shapes, "swin": swin_shapes}
+
+
 def random_floats(count, source):
     """count floats in +-[1, 2) * 2^-6: random sign and mantissa, one exponent."""
     bits = int.from_bytes(source.randbytes(4 * count), "little")
@@ -112,7 +148,7 @@ def main():
     if len(sys.argv) != 3 or sys.argv[1] not in CONFIGS:
         sys.exit(__doc__)
     config = CONFIGS[sys.argv[1]]
-    shapes = vit_shapes(config) if config["model_type"] == "vit" else bert_shapes(config)
+    shapes = SHAPES[config["model_type"]](config)
     os.makedirs(sys.argv[2], exist_ok=True)
     with open(os.path.join(sys.argv[2], "config.json"), "w", encoding="utf-8") as file:
         json.dump(config, file, indent=2)
