@@ -118,10 +118,22 @@ void Checker::checkGlobalRequirements() {
 // Config parameters and global constants
 //===----------------------------------------------------------------------===//
 
+/// Whether --dim may give a parameter its value. Kernels have no config.json,
+/// so all of theirs; of a model's those that are a size of one of its inputs.
+/// The others belong to the checkpoint.
+bool Checker::isChosenByDim(const ConfigParam &param) {
+  if (entry->kernel)
+    return true;
+  for (const Port &port : entry->inputs)
+    for (const ExprPtr &dim : port.type.dims)
+      if (dim->kind == Expr::Name && dim->name == param.name)
+        return true;
+  return false;
+}
+
 Value Checker::bindConfig(const ConfigParam &param) {
-  // Kernels have no config.json; --dim gives their parameters other values.
   auto fixed = options.dims.find(param.name);
-  if (entry->kernel && fixed != options.dims.end()) {
+  if (fixed != options.dims.end() && isChosenByDim(param)) {
     Dim size(fixed->second);
     size.label = param.name;
     return Value::of(size);
@@ -245,18 +257,28 @@ bool Checker::declareDims(const ModelDecl &model) {
   return true;
 }
 
+/// The name that was meant, or all there are.
+static std::string alternatives(llvm::StringRef name,
+                                std::vector<std::string> names) {
+  std::string meant = suggestion(name, names);
+  if (!meant.empty())
+    return meant;
+  llvm::sort(names);
+  return "; it has " + (names.empty() ? "none" : llvm::join(names, ", "));
+}
+
 bool Checker::checkDimOptions(const ModelDecl &model) {
   std::vector<std::string> dims;
   for (const auto &entry : frames.back().scopes.back())
     dims.push_back(entry.first);
-  if (model.kernel)
-    for (const ConfigParam &param : description.config)
+  for (const ConfigParam &param : description.config)
+    if (isChosenByDim(param))
       dims.push_back(param.name);
   for (const auto &option : options.dims) {
     std::string name = option.getKey().str();
     if (!llvm::is_contained(dims, name))
-      diagnostics.error(kind() + " has no dynamic dimension '" + name + "'" +
-                        suggestion(name, dims));
+      diagnostics.error(kind() + " has no dimension '" + name + "'" +
+                        alternatives(name, dims));
     else if (option.getValue() < 1 || option.getValue() > maxDimSize)
       diagnostics.error("dimension '" + name + "' must be from 1 to " +
                         llvm::Twine(maxDimSize) + ", but is " +

@@ -160,6 +160,7 @@ private:
   bool declareInput(const Port &port);
   void checkOutputs(const ModelDecl &model, const Value &result);
   void checkGlobalRequirements();
+  bool isChosenByDim(const ConfigParam &param);
   Value bindConfig(const ConfigParam &param);
   Value global(const std::string &name, Position position, bool &found);
   std::vector<std::string> visibleNames() const;

@@ -20,10 +20,12 @@ EXAMPLES = pathlib.Path(__file__).parents[3] / "examples" / "descriptions"
 CASES = [
     ("albert", "albert", "AlbertModel", ["token_type_ids"]),
     ("bart", "bart", "BartForConditionalGeneration", ["decoder_attention_mask"]),
+    ("beit", "beit", "BeitForImageClassification", []),
     ("bert", "bert", "BertModel", []),
     ("bert-classifier", "bert", "BertForSequenceClassification", ["token_type_ids"]),
     ("clip", "clip", "CLIPModel", []),
     ("deit", "deit", "DeiTForImageClassificationWithTeacher", []),
+    ("detr", "detr", "DetrForObjectDetection", []),
     ("dinov2", "dinov2", "Dinov2Model", []),
     ("distilbert", "distilbert", "DistilBertModel", []),
     ("electra", "electra", "ElectraModel", ["token_type_ids"]),

@@ -16,16 +16,44 @@ import torch
 import transformers
 from safetensors.torch import save_file
 
-# Name: class, config, inputs as (name, shape, values below) or (name, shape) of floats, and outputs.
+# Name: class, config, inputs as (name, shape, values below) or (name, shape) of floats, outputs, arguments of forward().
 TOKENS = ("input_ids", (2, 11), 100)
 PADDED = ("attention_mask", (2, 11), None)
 SMALL = dict(vocab_size=100, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64)
 FALCON = dict(vocab_size=100, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=40)
 BART = dict(vocab_size=100, d_model=32, max_position_embeddings=40, encoder_layers=2, encoder_attention_heads=4,
             encoder_ffn_dim=64, decoder_layers=2, decoder_attention_heads=4, decoder_ffn_dim=48)
+SMALL_VISION = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64, image_size=32,
+                    patch_size=8)
+RESIZED = dict(interpolate_pos_encoding=True)
 CASES = {
     "albert": ("AlbertModel", dict(SMALL, embedding_size=16, max_position_embeddings=40),
                [TOKENS, PADDED], ["last_hidden_state", "pooler_output"]),
+    "beit": ("BeitForImageClassification", dict(SMALL_VISION, use_relative_position_bias=True, num_labels=5),
+             [("pixel_values", (2, 3, 32, 32))], ["logits"]),
+    "beit-shared": ("BeitModel",
+                    dict(SMALL_VISION, use_absolute_position_embeddings=True, use_shared_relative_position_bias=True,
+                         use_relative_position_bias=True, use_mean_pooling=False, layer_scale_init_value=0.0,
+                         use_mask_token=True),
+                    [("pixel_values", (2, 3, 48, 40))], ["last_hidden_state", "pooler_output"], RESIZED),
+    "clip-resized": ("CLIPModel",
+                     dict(text_config=dict(SMALL, max_position_embeddings=11, eos_token_id=2),
+                          vision_config=SMALL_VISION, projection_dim=16),
+                     [("input_ids", (3, 11), 100), ("pixel_values", (2, 3, 24, 48))],
+                     ["logits_per_image", "image_embeds"], RESIZED),
+    "deit-resized": ("DeiTForImageClassificationWithTeacher", dict(SMALL_VISION, num_labels=5),
+                     [("pixel_values", (2, 3, 48, 48))], ["logits"], RESIZED),
+    "detr": ("DetrForObjectDetection",
+             dict(backbone_config=dict(model_type="resnet", embedding_size=8, hidden_sizes=[8, 8, 8, 16],
+                                       depths=[1, 1, 1, 1], layer_type="basic", out_features=["stage4"]),
+                  use_timm_backbone=False, backbone=None, d_model=32, encoder_layers=2, decoder_layers=2,
+                  encoder_attention_heads=4, decoder_attention_heads=4, encoder_ffn_dim=64, decoder_ffn_dim=64,
+                  num_queries=7, num_labels=5),
+             [("feature_map", (2, 16, 5, 6)), ("feature_mask", (2, 5, 6), None)],
+             ["logits", "pred_boxes", "cross_attention"]),
+    "dinov2-resized": ("Dinov2Model",
+                       dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, image_size=40, patch_size=8),
+                       [("pixel_values", (2, 3, 16, 24))], ["last_hidden_state", "pooler_output"]),
     "electra": ("ElectraModel", dict(SMALL, embedding_size=16, max_position_embeddings=40),
                 [TOKENS, PADDED], ["last_hidden_state"]),
     "falcon": ("FalconForCausalLM", FALCON, [TOKENS, PADDED], ["logits"]),
@@ -75,6 +103,12 @@ CASES = {
                                        image_size=32, patch_size=8)),
                [("input_ids", (3, 11), 100), ("pixel_values", (2, 3, 32, 32))],
                ["logits_per_image", "logits_per_text", "text_embeds", "image_embeds"]),
+    "swin-padded": ("SwinModel",
+                    dict(image_size=64, patch_size=4, embed_dim=16, depths=[2, 2], num_heads=[2, 4], window_size=5,
+                         mlp_ratio=2.0),
+                    [("pixel_values", (2, 3, 50, 71))], ["last_hidden_state", "pooler_output"]),
+    "vit-resized": ("ViTForImageClassification", dict(SMALL_VISION, num_labels=5),
+                    [("pixel_values", (2, 3, 56, 40))], ["logits"], RESIZED),
 }
 
 
@@ -104,17 +138,37 @@ def make_inputs(inputs, generator):
             made[name] = torch.randn(shape, generator=generator)
         elif below[0]:
             made[name] = torch.randint(3, below[0], shape, generator=generator)
-        else:  # the second row is padded at its end
+        else:  # the second one is padded at its end
             made[name] = torch.ones(shape, dtype=torch.int64)
-            made[name][1, -4:] = 0
+            made[name][1, ..., -4:] = 0
+            if len(shape) == 3:
+                made[name][1, -2:] = 0
     return made
 
 
-def forward(model, inputs, outputs, dtype):
+def detr(model, feature_map, feature_mask):
+    """The transformer alone, behind a backbone that gives what it is told; the last attention map, averaged."""
+    class Backbone(torch.nn.Module):
+        def forward(self, pixel_values, pixel_mask):
+            return [(feature_map, feature_mask.bool())]
+
+    model.model.backbone = Backbone()
+    pixels = torch.zeros(feature_map.shape[0], 3, 8, 8, dtype=feature_map.dtype)
+    found = model(pixel_values=pixels, output_attentions=True)
+    shape = feature_map.shape[2:]
+    return {"logits": found.logits, "pred_boxes": found.pred_boxes,
+            "cross_attention": found.cross_attentions[-1].mean(1).unflatten(-1, shape)}
+
+
+CALLS = {"detr": detr}
+
+
+def forward(name, model, inputs, dtype):
+    outputs, arguments = CASES[name][3], (CASES[name][4:] or ({},))[0]
     model = model.to(dtype)
     converted = {k: v.to(dtype) if v.is_floating_point() else v for k, v in inputs.items()}
     with torch.no_grad():
-        result = model(**converted)
+        result = CALLS[name](model, **converted) if name in CALLS else model(**converted, **arguments)
     return {name: result[name].to(torch.float32 if dtype == torch.float32 else torch.float64) for name in outputs}
 
 
@@ -144,7 +198,7 @@ class promoted:
 
 
 def make(name, folder):
-    cls, config, inputs, outputs = CASES[name]
+    cls, config, inputs, outputs = CASES[name][:4]
     seed = sum(map(ord, name))
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
@@ -155,9 +209,9 @@ def make(name, folder):
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
     # Rotary tables are made in float32 and promoted, as the library keeps them.
-    single = forward(model, tensors, outputs, torch.float32)
+    single = forward(name, model, tensors, torch.float32)
     with promoted():
-        exact = forward(model, tensors, outputs, torch.float64)
+        exact = forward(name, model, tensors, torch.float64)
     error = max((single[o].double() - exact[o]).abs().max().item() for o in outputs)
     atol = max(2e-5, float(f"{20 * error:.0e}"))
     save_file(tensors, folder / "inputs.safetensors")

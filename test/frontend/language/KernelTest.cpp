@@ -86,7 +86,7 @@ TEST(Kernel, ParametersAreBoundLikeDimensions) {
   EXPECT_THAT(describe(text).ir, HasSubstr("tensor<?x8xf32>"));
   options.dims["wide"] = 8;
   EXPECT_THAT(describe(text, "{}", options).errors,
-              HasSubstr("kernel 'k' has no dynamic dimension 'wide'"));
+              HasSubstr("kernel 'k' has no dimension 'wide'"));
 }
 
 TEST(Kernel, IsNoReservedWord) {

@@ -34,9 +34,11 @@ TEST(Zoo, EveryModelBuilds) {
   std::set<std::string> seen;
   for (const Case &c : {Case{"albert", "albert"},
                         Case{"bart", "bart"},
+                        Case{"beit", "beit"},
                         Case{"bert", "bert"},
                         Case{"clip", "clip"},
                         Case{"deit", "deit"},
+                        Case{"detr", "detr"},
                         Case{"dinov2", "dinov2"},
                         Case{"distilbert", "distilbert"},
                         Case{"electra", "electra"},
@@ -83,8 +85,8 @@ TEST(Zoo, EveryModelBuilds) {
 TEST(Zoo, ModelTypes) {
   EXPECT_THAT(zoo::modelTypes(),
               testing::ElementsAre(
-                  "albert", "bart", "bert", "clip", "deit", "dinov2",
-                  "distilbert", "electra", "falcon", "gemma2", "gpt2",
+                  "albert", "bart", "beit", "bert", "clip", "deit", "detr",
+                  "dinov2", "distilbert", "electra", "falcon", "gemma2", "gpt2",
                   "gpt_neox", "llama", "marian", "mbart", "mistral", "mpnet",
                   "opt", "phi", "qwen2", "qwen3", "roberta", "siglip", "swin",
                   "t5", "vit", "whisper", "xlm-roberta"));
@@ -128,7 +130,25 @@ TEST(Zoo, UnsupportedConfigIsRefused) {
                         "num_attention_heads"));
 }
 
-TEST(Zoo, PicturesAreSquare) {
+TEST(Zoo, SizesOfPictures) {
+  std::optional<Source> vit = zoo::forModelType("vit");
+  auto with = [&](std::pair<const char *, int64_t> dim) {
+    BuildOptions options;
+    options.model = "ViTForImageClassification";
+    options.dims[dim.first] = dim.second;
+    return describe(*vit, config("vit"), options);
+  };
+  EXPECT_THAT(with({"height", 64}).ir, HasSubstr("x3x64x32xf32>"));
+  EXPECT_THAT(with({"width", 30}).errors,
+              HasSubstr("height and width, 32 and 30, must be multiples of "
+                        "patch_size, 8"));
+  // A size of the checkpoint is none of an input.
+  EXPECT_THAT(with({"hidden_size", 32}).errors,
+              HasSubstr("has no dimension 'hidden_size'; it has batch, height, "
+                        "num_channels, width"));
+}
+
+TEST(Zoo, PositionsAreLearnedOnASquare) {
   BuildOptions options;
   options.model = "ViTForImageClassification";
   auto with = [&](llvm::json::Value size) {
@@ -140,6 +160,6 @@ TEST(Zoo, PicturesAreSquare) {
   };
   EXPECT_THAT(with(llvm::json::Array{32, 32}).ir, HasSubstr("x3x32x32xf32>"));
   EXPECT_THAT(with(llvm::json::Array{32, 16}).errors,
-              HasSubstr("only square pictures are supported"));
+              HasSubstr("positions are learned on a square"));
   EXPECT_THAT(with("32").errors, HasSubstr("expects 'image_size' to be"));
 }
