@@ -23,7 +23,8 @@ def Attn_Dialect : Dialect {
       are equal.
     - on an integer argument: `attn.bound = n`, every element lies in [0, n).
     - on an argument: `attn.in_place` (unit), the function writes into the
-      caller's memory of this argument.
+      caller's memory of this argument. On a launch: its result is the memory of
+      its first operand.
     - on the function: `attn.dim_max = {sequence = 512}`, upper bounds of
       dynamic dimensions. `attn.max_positions = 512`: the most tokens of one
       sequence, those before the call included.

@@ -568,10 +568,12 @@ def Attn_ReadPagesOp : Attn_Op<"read_pages", [Pure]> {
 //===----------------------------------------------------------------------===//
 
 def Attn_LaunchOp : Attn_Op<"launch",
-    [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+    [DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
+     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "results = kernel(operands), over all slots of the executor";
   let description = [{
-    Calls an outlined kernel: a function marked `attn.kernel`.
+    Calls an outlined kernel: a function marked `attn.kernel`. With the
+    attribute `attn.in_place` its one result is the memory of its first operand.
 
     Constraints:
     - (C1) `kernel` names such a function, of the operands' and results' types,

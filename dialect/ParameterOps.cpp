@@ -83,3 +83,9 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   diagnostic.attachNote(kernel.getLoc()) << "the kernel is here";
   return diagnostic;
 }
+
+void LaunchOp::getEffects(
+    SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
+  if (getOperation()->hasAttr(kInPlaceAttr))
+    effects.emplace_back(MemoryEffects::Write::get());
+}

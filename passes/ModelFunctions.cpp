@@ -52,8 +52,12 @@ bool attn::isView(Operation *op) {
                          tensor::CastOp>(op);
 }
 
+bool attn::isInPlace(Operation *op) {
+  return isa_and_nonnull<LaunchOp>(op) && op->hasAttr(kInPlaceAttr);
+}
+
 Value attn::memoryOf(Value value) {
-  while (isView(value.getDefiningOp()))
+  while (isView(value.getDefiningOp()) || isInPlace(value.getDefiningOp()))
     value = value.getDefiningOp()->getOperand(0);
   return value;
 }

@@ -20,7 +20,10 @@ mlir::LogicalResult verifyModelFunction(mlir::func::FuncOp function);
 /// Reshapes: their result is the memory of their operand.
 bool isView(mlir::Operation *op);
 
-/// The value whose memory a chain of reshapes shows.
+/// Whether a launch writes its result over its first operand.
+bool isInPlace(mlir::Operation *op);
+
+/// The value whose memory a chain of reshapes and launches in place shows.
 mlir::Value memoryOf(mlir::Value value);
 
 /// Erases what nothing needs any more.

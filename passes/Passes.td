@@ -176,7 +176,8 @@ def OutlineKernels : Pass<"attn-outline-kernels", "::mlir::ModuleOp"> {
 
     Each operation becomes a kernel, together with the destinations and
     constants it needs and, for attention, the transposes of its operands and
-    of its output, which become strides. Equal kernels are merged, so that code
+    of its output, which become strides, and the pages that hold its keys and
+    values. What appends to a cache is launched in place. Equal kernels are merged, so that code
     grows with the number of distinct kernels and not with depth. Reshapes stay
     in the model function: they alias their operand.
 
@@ -211,7 +212,8 @@ def PlanMemory : Pass<"attn-plan-memory", "::mlir::ModuleOp"> {
     `y = launch @k(x) => y = launch @k(x) {attn.buffers = [n]}`
 
     Gives each result of a launch a buffer: n >= 0 is a buffer of the workspace,
-    -1 - k the memory of the model's result k. Results share a buffer when their
+    -1 - k the memory of the model's result k; of a launch in place, the memory
+    of its first operand, an argument of the model, whatever n. Results share a buffer when their
     lifetimes are disjoint and one of their sizes dominates the other for all
     sizes of the dynamic dimensions. A result is also written over an operand
     that nothing reads later, if the kernel reads that operand only for the very

@@ -34,10 +34,12 @@ static bool keepsWidth(linalg::TransposeOp transpose) {
 }
 
 /// Whether `user` is an attention that reads `transpose` as strides of its
-/// queries, keys or value, and nowhere else.
+/// queries, keys or value, and nowhere else, or appends it to a cache.
 static bool isStrided(linalg::TransposeOp transpose, Operation *user) {
-  auto attention = dyn_cast<AttentionOp>(user);
   Value value = transpose->getResult(0);
+  if (isa<AppendOp>(user))
+    return keepsWidth(transpose);
+  auto attention = dyn_cast<AttentionOp>(user);
   return attention && keepsWidth(transpose) && attention.getSink() != value &&
          !llvm::is_contained(attention.getCaptures(), value);
 }
@@ -69,6 +71,9 @@ static bool isAbsorbed(Operation *op) {
     return llvm::all_of(op->getUsers(), [&](Operation *user) {
       return isDestination(user, op->getResult(0));
     });
+  // An attention reads through the pages of its keys and values.
+  if (isa<ReadPagesOp>(op))
+    return llvm::all_of(op->getUsers(), llvm::IsaPred<AttentionOp>);
   auto transpose = dyn_cast<linalg::TransposeOp>(op);
   if (!transpose)
     return false;
@@ -111,7 +116,7 @@ public:
 
 private:
   /// Producers that a kernel recomputes: constants, destinations, sizes, and
-  /// the transposes that become strides of an attention.
+  /// what an attention reads through, transposes and pages.
   bool isCloned(KernelGroup &group, Operation *user, Value value) {
     Operation *op = value.getDefiningOp();
     if (!op || op->getParentOp() != func)
@@ -120,6 +125,8 @@ private:
       return true;
     if (isa<linalg::FillOp>(op))
       return isDestination(user, value);
+    if (isa<ReadPagesOp>(op))
+      return isa<AttentionOp>(user);
     auto transpose = dyn_cast<linalg::TransposeOp>(op);
     return transpose && isStrided(transpose, user);
   }

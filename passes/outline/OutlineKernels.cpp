@@ -219,6 +219,12 @@ struct OutlineKernels : attn::impl::OutlineKernelsBase<OutlineKernels> {
       shapes.copyShape(old, output);
       Value(old).replaceAllUsesWith(output);
     }
+    // The cache is the first operand of attn.append, and so of its launch. An
+    // operation that writes is not erased for having no uses.
+    if (isa<AppendOp>(group.root)) {
+      launch->setAttr(kInPlaceAttr, builder.getUnitAttr());
+      group.root->erase();
+    }
     return layouts.assign(launch, kernel);
   }
 };

@@ -210,6 +210,10 @@ public:
     func.walk([&](LaunchOp launch) {
       SmallVector<int64_t> numbers;
       for (Value result : launch.getOutputs()) {
+        if (isInPlace(launch)) {
+          numbers.push_back(-1 - static_cast<int64_t>(func.getNumResults()));
+          continue;
+        }
         auto output = outputs.find(result);
         if (output != outputs.end()) {
           numbers.push_back(-1 - output->second);
@@ -269,6 +273,10 @@ private:
   /// once.
   LogicalResult verifyOperations() {
     WalkResult result = func.walk([&](Operation *op) -> WalkResult {
+      // Arguments are in memory all the time.
+      if (isInPlace(op) &&
+          !llvm::is_contained(func.getArguments(), memoryOf(op->getResult(0))))
+        return op->emitError("expects to write over an argument of the model");
       if (auto loop = dyn_cast<scf::ForOp>(op)) {
         std::optional<APInt> count = loop.getStaticTripCount();
         if (count && count->isStrictlyPositive() &&

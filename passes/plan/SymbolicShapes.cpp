@@ -288,6 +288,26 @@ Shape SymbolicShapes::resultShape(Operation *op, OpResult result) {
         shape.push_back(shapeOf(embedding.getTable())[1]);
         return shape;
       })
+      .Case([&](TokenRowsOp rows) -> Shape {
+        bool isPerSequence =
+            result == rows.getStarts() || result == rows.getLengths();
+        if (isPerSequence)
+          return SmallVector<DimExpr>(shapeOf(rows.getCounts()));
+        return SmallVector<DimExpr>{shapeOf(rows.getLike()).back()};
+      })
+      .Case([&](AppendOp append) {
+        return withStatic(type, shapeOf(append.getCache()));
+      })
+      .Case([&](ReadPagesOp read) -> Shape {
+        ArrayRef<DimExpr> pages = shapeOf(read.getPages());
+        std::optional<DimExpr> positions =
+            DimExpr::multiply(pages[1], DimExpr::constant(kPageTokens));
+        if (!positions)
+          return read.emitError("has a size beyond 64 bits");
+        return SmallVector<DimExpr>{
+            pages[0], DimExpr::constant(type.getDimSize(1)), *positions,
+            DimExpr::constant(type.getDimSize(3))};
+      })
       .Case([&](AttentionOp attention) {
         return attentionShape(attention, result);
       })

@@ -81,13 +81,19 @@ private:
     auto buffers = launch->getAttrOfType<DenseI64ArrayAttr>(kBuffersAttr);
     for (auto [output, buffer] :
          llvm::zip_equal(launch.getOutputs(), buffers.asArrayRef())) {
-      Value data = buffer < 0
-                       ? words.loadPointer(outputs, -1 - buffer)
-                       : words.at(workspace, words.loadWord(offsets, buffer));
+      Value data = resultMemory(launch, buffer);
       pointers[output] = data;
       word = storeOperand(block, word, output, data, *sizes);
     }
     callExecutor(launch);
+  }
+
+  Value resultMemory(LaunchOp launch, int64_t buffer) {
+    if (isInPlace(launch))
+      return pointers.lookup(launch.getInputs().front());
+    if (buffer < 0)
+      return words.loadPointer(outputs, -1 - buffer);
+    return words.at(workspace, words.loadWord(offsets, buffer));
   }
 
   /// executor->run(executor->context, executor->slots, kernel, block)

@@ -39,9 +39,10 @@ static LogicalResult verifyPlan(func::FuncOp model) {
     auto numbers = launch->getAttrOfType<DenseI64ArrayAttr>(kBuffersAttr);
     if (numbers && launch->hasAttr(kShapesAttr) &&
         numbers.size() == launch->getNumResults() &&
-        llvm::all_of(numbers.asArrayRef(), [&](int64_t number) {
-          return number < buffers && number >= -outputs;
-        }))
+        (isInPlace(launch) ||
+         llvm::all_of(numbers.asArrayRef(), [&](int64_t number) {
+           return number < buffers && number >= -outputs;
+         })))
       return WalkResult::advance();
     return launch.emitError("expects '")
            << kShapesAttr << "' and, in '" << kBuffersAttr << "', one of "
