@@ -164,7 +164,8 @@ def HoistParameters : Pass<"attn-hoist-parameters", "::mlir::ModuleOp"> {
     `f(weight, constant, ...) => get_parameter [@p]`, `parameter @p { f(weight, constant, ...) }`
 
     Every largest expression over weights and constants becomes a parameter,
-    computed when compiling and stored in the weights file.
+    computed when compiling and stored in the weights file; equal expressions are
+    one parameter.
   }];
   let dependentDialects = ["::attn::AttnDialect"];
 }

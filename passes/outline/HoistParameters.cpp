@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/OperationSupport.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
@@ -62,7 +63,8 @@ private:
   llvm::DenseSet<Operation *> operations;
 };
 
-/// Clones expressions over weights into parameters, one for each value.
+/// Clones expressions over weights into parameters, one for each expression:
+/// two functions of a module read the same weights.
 class ParameterBuilder {
 public:
   explicit ParameterBuilder(ModuleOp module)
@@ -78,7 +80,7 @@ public:
 private:
   FlatSymbolRefAttr build(Value value) {
     Location loc = value.getLoc();
-    std::string name = "p" + std::to_string(parameters.size() - 1);
+    std::string name = "p" + std::to_string(number);
     builder.clearInsertionPoint();
     auto parameter =
         ParameterOp::create(builder, loc, builder.getStringAttr(name),
@@ -96,12 +98,37 @@ private:
     for (Operation *op : expression)
       builder.clone(*op, mapping);
     YieldOp::create(builder, loc, mapping.lookup(value));
+    return mergeEqual(parameter);
+  }
+
+  /// The name of an earlier parameter of the same expression, or its own.
+  FlatSymbolRefAttr mergeEqual(ParameterOp parameter) {
+    llvm::hash_code hash = hash_value(Type(parameter.getType()));
+    for (Operation &op : parameter.getBody().front())
+      hash = llvm::hash_combine(hash,
+                                OperationEquivalence::computeHash(
+                                    &op, OperationEquivalence::ignoreHashValue,
+                                    OperationEquivalence::ignoreHashValue,
+                                    OperationEquivalence::IgnoreLocations));
+    for (ParameterOp other : built[hash]) {
+      if (other.getType() != parameter.getType() ||
+          !OperationEquivalence::isRegionEquivalentTo(
+              &other.getBody(), &parameter.getBody(),
+              OperationEquivalence::IgnoreLocations))
+        continue;
+      symbols.erase(parameter);
+      return FlatSymbolRefAttr::get(other.getSymNameAttr());
+    }
+    ++number;
+    built[hash].push_back(parameter);
     return FlatSymbolRefAttr::get(parameter.getSymNameAttr());
   }
 
   SymbolTable symbols;
   OpBuilder builder;
   llvm::DenseMap<Value, FlatSymbolRefAttr> parameters;
+  llvm::DenseMap<size_t, SmallVector<ParameterOp, 1>> built;
+  unsigned number = 0;
 };
 
 /// True for operands that only give a destination its shape or its start.

@@ -133,3 +133,26 @@ func.func @indices() -> tensor<4xindex> {
   %c = arith.constant dense<0> : tensor<4xindex>
   return %c : tensor<4xindex>
 }
+
+// -----
+
+// Functions of one module share the parameters that they read alike.
+// CHECK-LABEL: func @first
+// CHECK: attn.get_parameter [@[[P:.*]]] : tensor<4x4xf32>
+// CHECK-LABEL: func @second
+// CHECK: attn.get_parameter [@[[P]]] : tensor<4x4xf32>
+// CHECK: attn.get_parameter [@[[Q:.*]]] : tensor<4x4xf32>
+// CHECK-COUNT-2: attn.parameter @
+// CHECK-NOT: attn.parameter @
+func.func @first(%x: tensor<?x4xf32> {attn.dims = ["n", ""]}) -> tensor<?x4xf32> {
+  %a = attn.weight "a" : tensor<4x4xf32>
+  %y = attn.linear %x weights(%a : tensor<4x4xf32>) : tensor<?x4xf32> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+func.func @second(%x: tensor<?x4xf32> {attn.dims = ["n", ""]}) -> tensor<?x4xf32> {
+  %a = attn.weight "a" : tensor<4x4xf32>
+  %b = attn.weight "b" : tensor<4x4xf32>
+  %y = attn.linear %x weights(%a : tensor<4x4xf32>) : tensor<?x4xf32> -> tensor<?x4xf32>
+  %z = attn.linear %y weights(%b : tensor<4x4xf32>) : tensor<?x4xf32> -> tensor<?x4xf32>
+  return %z : tensor<?x4xf32>
+}
