@@ -43,6 +43,32 @@ FailureOr<StringAttr> tokenDimension(func::FuncOp function) {
   return cast<StringAttr>(dims[1]);
 }
 
+/// The input whose last dimension is that of tokens: i64[1, tokens].
+BlockArgument findTokenIds(func::FuncOp function, const TokenRows &tokens) {
+  for (BlockArgument argument : function.getArguments()) {
+    auto type = cast<RankedTensorType>(argument.getType());
+    if (tokens.isTokenInput(argument) && type.getElementType().isInteger(64) &&
+        tokens.rowsOf(argument) == type.getRank() - 1)
+      return argument;
+  }
+  return {};
+}
+
+/// Inputs of the model bear none of the names that a step has.
+LogicalResult verifyInputs(func::FuncOp function, const TokenRows &tokens) {
+  for (unsigned i = 0; i < function.getNumArguments(); ++i) {
+    auto name = function.getArgAttrOfType<StringAttr>(i, kNameAttr);
+    if (name && llvm::is_contained({"counts", "past", "pages", "memory_pages",
+                                    "memory_lengths", "cache"},
+                                   name.getValue()))
+      return function.emitError("expects no input named '")
+             << name.getValue() << "', which generation adds; rename it";
+  }
+  if (findTokenIds(function, tokens))
+    return success();
+  return function.emitError("expects an input of token ids, i64[1, tokens]");
+}
+
 /// One entry for each attention, one after the other.
 struct PageLayout {
   SmallVector<int64_t> self, cross;
@@ -128,15 +154,7 @@ private:
 
   void addRows() {
     builder.setInsertionPointToStart(&function.getBody().front());
-    Value like;
-    for (BlockArgument argument : function.getArguments())
-      if (!like && tokens.isTokenInput(argument) &&
-          tokens.rowsOf(argument) ==
-              cast<RankedTensorType>(argument.getType()).getRank() - 1 &&
-          cast<RankedTensorType>(argument.getType())
-              .getElementType()
-              .isInteger(64))
-        like = argument;
+    Value like = findTokenIds(function, tokens);
     auto rowType =
         RankedTensorType::get({ShapedType::kDynamic}, builder.getI64Type());
     auto rows =
@@ -287,7 +305,8 @@ struct CacheKeys : attn::impl::CacheKeysBase<CacheKeys> {
     if (failed(dimension))
       return failure();
     FailureOr<TokenRows> tokens = TokenRows::compute(model, *dimension);
-    if (failed(tokens) || failed(verifyAttentions(*tokens)))
+    if (failed(tokens) || failed(verifyInputs(model, *tokens)) ||
+        failed(verifyAttentions(*tokens)))
       return failure();
     if (tokens->selfAttentions.empty())
       return model.emitError("has no attention whose keys could be kept: the "
