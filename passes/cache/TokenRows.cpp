@@ -117,6 +117,21 @@ LogicalResult TokenRows::visitScalar(Operation *op) {
   return success();
 }
 
+/// Masks are inputs that may be left out, as a rule.
+static InFlightDiagnostic refuseCapture(AttentionOp attention, Value capture) {
+  auto function = attention->getParentOfType<func::FuncOp>();
+  auto argument = dyn_cast<BlockArgument>(capture);
+  auto name = argument ? function.getArgAttrOfType<StringAttr>(
+                             argument.getArgNumber(), kNameAttr)
+                       : StringAttr();
+  if (!name)
+    return refuse(attention, "its score or mask reads a tensor of tokens or of "
+                             "another input");
+  return refuse(attention, "its score or mask reads the input '" +
+                               name.getValue() +
+                               "'; leave that out, if it is optional");
+}
+
 /// Queries are tokens; keys and values are tokens too, or none of them is.
 LogicalResult TokenRows::visitAttention(AttentionOp attention) {
   if (attention.getQueries().size() != 1)
@@ -129,12 +144,9 @@ LogicalResult TokenRows::visitAttention(AttentionOp attention) {
   if (rowsOf(query) != 2 || keyRows.value_or(2) != 2 || keyRows != valueRows)
     return refuse(attention, "its queries, keys and values do not all have "
                              "the tokens along dimension 2");
-  for (Value capture : attention.getCaptures()) {
-    if (rows.contains(capture))
-      return refuse(attention, "its score or mask reads a tensor of tokens");
-    if (others.contains(capture))
-      return refuse(attention, "its score or mask reads another input");
-  }
+  for (Value capture : attention.getCaptures())
+    if (rows.contains(capture) || others.contains(capture))
+      return refuseCapture(attention, capture);
   (keyRows ? selfAttentions : crossAttentions).push_back(attention);
   rows[attention.getOutput()] = 2;
   return success();
@@ -306,7 +318,7 @@ TokenRows::Rows TokenRows::rowsOfGeneric(linalg::GenericOp generic) {
     loop = dim.getPosition();
   }
   if (generic.getIteratorTypesArray()[*loop] != utils::IteratorType::parallel)
-    return refuse(generic, "it sums over the tokens");
+    return refuse(generic, "it reduces over the tokens");
   std::optional<int64_t> found;
   for (OpOperand &init : generic.getDpsInitsMutable()) {
     std::optional<int64_t> row =

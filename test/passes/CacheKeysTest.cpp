@@ -86,7 +86,7 @@ protected:
   }
 
   bool isEncoderDecoder() const {
-    return llvm::is_contained({"t5", "marian", "bart", "whisper"},
+    return llvm::is_contained({"t5", "marian", "bart", "mbart", "whisper"},
                               std::string(GetParam().type));
   }
 
@@ -310,12 +310,16 @@ TEST_P(CacheKeys, OutlinedStepsGiveTheRowsOfTheWhole) {
 INSTANTIATE_TEST_SUITE_P(
     Decoders, CacheKeys,
     testing::Values(Case{"gpt2", "gpt2"}, Case{"llama", "llama"},
-                    Case{"llama-3.1", "llama"}, Case{"mistral", "mistral"},
-                    Case{"gemma2", "gemma2"}, Case{"qwen2", "qwen2"},
-                    Case{"qwen3", "qwen3"}, Case{"opt", "opt"},
-                    Case{"gpt-neox", "gpt_neox"}, Case{"phi", "phi"},
-                    Case{"t5", "t5"}, Case{"marian", "marian"},
-                    Case{"bart", "bart"}, Case{"whisper", "whisper"}),
+                    Case{"llama-3.1", "llama"}, Case{"llama-linear", "llama"},
+                    Case{"llama-yarn", "llama"}, Case{"falcon", "falcon"},
+                    Case{"falcon-alibi", "falcon"},
+                    Case{"falcon-grouped", "falcon"},
+                    Case{"mistral", "mistral"}, Case{"gemma2", "gemma2"},
+                    Case{"qwen2", "qwen2"}, Case{"qwen3", "qwen3"},
+                    Case{"opt", "opt"}, Case{"gpt-neox", "gpt_neox"},
+                    Case{"phi", "phi"}, Case{"t5", "t5"},
+                    Case{"marian", "marian"}, Case{"bart", "bart"},
+                    Case{"mbart", "mbart"}, Case{"whisper", "whisper"}),
     [](const testing::TestParamInfo<Case> &info) {
       std::string name = info.param.folder;
       llvm::erase_if(name, [](char c) { return !isalnum(c); });

@@ -33,7 +33,7 @@ func.func @some_of_the_tokens(%x: tensor<1x?x8xf32> {attn.name = "x", attn.dims 
 
 func.func @sum_over_tokens(%x: tensor<1x?x8xf32> {attn.name = "x", attn.dims = ["", "n", ""]}) -> (tensor<1x?x8xf32> {attn.dims = ["", "n", ""]}) {
   %e = tensor.empty() : tensor<1x8xf32>
-  // expected-error @+1 {{cannot be computed for new tokens alone: it sums over the tokens}}
+  // expected-error @+1 {{cannot be computed for new tokens alone: it reduces over the tokens}}
   %s = linalg.generic {indexing_maps = [affine_map<(a, b, c) -> (a, c, b)>, affine_map<(a, b, c) -> (a, b)>],
       iterator_types = ["parallel", "parallel", "reduction"]} ins(%x : tensor<1x?x8xf32>) outs(%e : tensor<1x8xf32>) {
   ^bb0(%v: f32, %out: f32):
@@ -124,7 +124,7 @@ func.func @mask_of_tokens(%x: tensor<1x?x8xf32> {attn.name = "x", attn.dims = ["
   %c1 = arith.constant 1 : index
   %n = tensor.dim %x, %c1 : tensor<1x?x8xf32>
   %t = tensor.expand_shape %x [[0, 1], [2], [3]] output_shape [1, 1, %n, 8] : tensor<1x?x8xf32> into tensor<1x1x?x8xf32>
-  // expected-error @+1 {{cannot be computed for new tokens alone: its score or mask reads a tensor of tokens}}
+  // expected-error @+1 {{cannot be computed for new tokens alone: its score or mask reads the input 'mask'; leave that out, if it is optional}}
   %o = attn.attention queries(%t : tensor<1x1x?x8xf32>) keys(%t : tensor<1x1x?x8xf32>) value(%t : tensor<1x1x?x8xf32>) captures(%mask : tensor<1x?xi64>) score {
   ^bb0(%q: tensor<8xf32>, %k: tensor<8xf32>, %b: index, %h: index, %i: index, %j: index, %m: index, %l: index, %c: tensor<1x?xi64>):
     %dot = attn.dot %q, %k : tensor<8xf32>
