@@ -131,7 +131,9 @@ def RaiseAttention : Pass<"attn-raise-attention", "::mlir::func::FuncOp"> {
     those of keys and queries, and heads of k and v that a broadcast, a reshape or
     copies repeat are grouped queries. Operands of rank 2 and 3 have one head; of
     rank 3 with batch and heads joined by reshapes, the heads. Weights that
-    something else reads too are a result of the attention.
+    something else reads too are a result of the attention. Sums, differences and
+    multiples of several softmaxes become those of several attentions; what is
+    divided by the sum of its weights after the values is divided before.
 
     Minus infinity put where a condition holds, and the logarithm of a condition,
     become `keep`: such a key has weight 0. The one difference is a row that keeps
@@ -141,7 +143,7 @@ def RaiseAttention : Pass<"attn-raise-attention", "::mlir::func::FuncOp"> {
     stays in the score.
 
     Declined, with a remark: scores that something else reads, scores of other
-    places or sums of a row beside the softmax, several softmaxes, a softmax along
+    places or sums of a row beside the softmax, products of several softmaxes, a softmax along
     another dimension, a part of the scores, more than four dimensions, a batch or
     heads that not all operands have, dynamic heads or widths.
   }];

@@ -10,6 +10,7 @@
 #include "passes/raise/AttentionOperands.h"
 #include "passes/raise/HeadTensors.h"
 #include "passes/raise/JoinedHeads.h"
+#include "passes/raise/LinearWeights.h"
 #include "passes/raise/Normalizer.h"
 #include "passes/raise/ScoreReader.h"
 #include "passes/raise/ScoreSimplification.h"
@@ -463,6 +464,7 @@ struct RaiseAttention : attn::impl::RaiseAttentionBase<RaiseAttention> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     populateSplitJoinedHeads(patterns);
+    populateLinearWeights(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
 

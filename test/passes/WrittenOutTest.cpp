@@ -189,6 +189,24 @@ const Case kCases[] = {
      "return matmul(softmax(s) * keep / 0.9 * sigmoid(reshape(gate, [4, 1, "
      "1])), v)",
      "softmax", false, 1, 1},
+    {"SumDividedOutBehind", "",
+     "let e = exp(s - max_over(s, 3, keep = true))\n"
+     "return matmul(e, v) / sum(e, 3, keep = true)"},
+    {"FactorOfRows", ", gate: f32[batch, 4, m, 1]",
+     "return matmul(2.0 * softmax(s) * gate, v)", "softmax", false, 1, 1},
+    {"Differential",
+     ", q2: f32[batch, 4, m, 8], k2: f32[batch, 4, n, 8], l: f32[4]",
+     "let s2 = matmul(q2, k2, transpose_b = true) / sqrt(8.0)\n"
+     "let p = softmax(s) - reshape(l, [4, 1, 1]) * softmax(s2)\n"
+     "return matmul(p, v)",
+     "softmax", false, 2, 1},
+    {"SumOfThree",
+     ", q2: f32[batch, 4, m, 8], k2: f32[batch, 4, n, 8]",
+     "let s2 = matmul(q2, k2, transpose_b = true)\n"
+     "let s3 = matmul(q, k2, transpose_b = true)\n"
+     "let p = softmax(s) + softmax(s2) / 3.0\n"
+     "return matmul(p + softmax(s3), v)",
+     "softmax", false, 3, 1},
     {"Sigmoid", "", "return matmul(sigmoid(s - log(7.0)), v)", "sigmoid"},
     {"GatedSigmoid", ", x: f32[batch, 1, 1, n]",
      "return matmul(sigmoid(s) * x, v)", "sigmoid"},

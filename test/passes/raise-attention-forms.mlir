@@ -93,9 +93,39 @@ func.func @sum_and_epsilon(%q: tensor<8x16xf32>, %k: tensor<8x16xf32>) -> tensor
 
 #id = affine_map<(i, j) -> (i, j)>
 
-// CHECK-LABEL: func @two_softmaxes
+// A product of two is no attention of either.
+// CHECK-LABEL: func @product_of_softmaxes
 // CHECK-NOT: attn.attention
-func.func @two_softmaxes(%q: tensor<8x16xf32>, %k: tensor<8x16xf32>) -> tensor<8x16xf32> {
+func.func @product_of_softmaxes(%q: tensor<8x16xf32>, %k: tensor<8x16xf32>) -> tensor<8x16xf32> {
+  %e = tensor.empty() : tensor<8x8xf32>
+  %s = attn.matmul %q, %k transpose_b : tensor<8x16xf32>, tensor<8x16xf32> -> tensor<8x8xf32>
+  %t = attn.matmul %k, %k transpose_b : tensor<8x16xf32>, tensor<8x16xf32> -> tensor<8x8xf32>
+  %a = attn.softmax %s axis 1 : tensor<8x8xf32>
+  %b = attn.softmax %t axis 1 : tensor<8x8xf32>
+  %p = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%a, %b : tensor<8x8xf32>, tensor<8x8xf32>) outs(%e : tensor<8x8xf32>) {
+    ^bb0(%x: f32, %z: f32, %o: f32):
+      %0 = arith.mulf %x, %z : f32
+      linalg.yield %0 : f32
+  } -> tensor<8x8xf32>
+  // expected-remark @below {{Reason="its weights are made of several softmaxes"}}
+  %y = attn.matmul %p, %k : tensor<8x8xf32>, tensor<8x16xf32> -> tensor<8x16xf32>
+  return %y : tensor<8x16xf32>
+}
+
+// -----
+
+#id = affine_map<(i, j) -> (i, j)>
+
+// The difference of two attentions (differential attention).
+// CHECK-LABEL: func @difference_of_softmaxes
+// CHECK: %[[A:.*]] = attn.attention
+// CHECK: %[[X:.*]] = tensor.collapse_shape %[[A]]
+// CHECK: %[[B:.*]] = attn.attention
+// CHECK: %[[Y:.*]] = tensor.collapse_shape %[[B]]
+// CHECK: linalg.generic {{.*}} ins(%[[X]], %[[Y]] :
+// CHECK: arith.subf
+func.func @difference_of_softmaxes(%q: tensor<8x16xf32>, %k: tensor<8x16xf32>) -> tensor<8x16xf32> {
   %e = tensor.empty() : tensor<8x8xf32>
   %s = attn.matmul %q, %k transpose_b : tensor<8x16xf32>, tensor<8x16xf32> -> tensor<8x8xf32>
   %t = attn.matmul %k, %k transpose_b : tensor<8x16xf32>, tensor<8x16xf32> -> tensor<8x8xf32>
@@ -107,7 +137,34 @@ func.func @two_softmaxes(%q: tensor<8x16xf32>, %k: tensor<8x16xf32>) -> tensor<8
       %0 = arith.subf %x, %z : f32
       linalg.yield %0 : f32
   } -> tensor<8x8xf32>
-  // expected-remark @below {{Reason="its weights are made of several softmaxes"}}
+  // expected-remark @below {{[Passed] attn.attention | Category:attn-raise-attention | Remark="raised from a product, a softmax and a product"}}
+  %y = attn.matmul %p, %k : tensor<8x8xf32>, tensor<8x16xf32> -> tensor<8x16xf32>
+  return %y : tensor<8x16xf32>
+}
+
+// -----
+
+#id = affine_map<(i, j) -> (i, j)>
+#row = affine_map<(i, j) -> (i)>
+
+// Weights that are a multiple of a softmax: the factor comes after the values.
+// CHECK-LABEL: func @multiple_of_softmax
+// CHECK: %[[A:.*]] = attn.attention
+// CHECK-NOT: weight {
+// CHECK: tensor.collapse_shape %[[A]]
+// CHECK: linalg.generic
+// CHECK: arith.mulf
+func.func @multiple_of_softmax(%q: tensor<8x16xf32>, %k: tensor<8x16xf32>, %c: tensor<8xf32>) -> tensor<8x16xf32> {
+  %e = tensor.empty() : tensor<8x8xf32>
+  %s = attn.matmul %q, %k transpose_b : tensor<8x16xf32>, tensor<8x16xf32> -> tensor<8x8xf32>
+  %a = attn.softmax %s axis 1 : tensor<8x8xf32>
+  %p = linalg.generic {indexing_maps = [#row, #id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%c, %a : tensor<8xf32>, tensor<8x8xf32>) outs(%e : tensor<8x8xf32>) {
+    ^bb0(%x: f32, %z: f32, %o: f32):
+      %0 = arith.mulf %x, %z : f32
+      linalg.yield %0 : f32
+  } -> tensor<8x8xf32>
+  // expected-remark @below {{[Passed] attn.attention | Category:attn-raise-attention | Remark="raised from a product, a softmax and a product"}}
   %y = attn.matmul %p, %k : tensor<8x8xf32>, tensor<8x16xf32> -> tensor<8x16xf32>
   return %y : tensor<8x16xf32>
 }
