@@ -93,7 +93,8 @@ static Error readGivenWeights(const ModelOptions &options, Model &model) {
 // "vit" for "models/vit/".
 static std::string directoryName(StringRef path) {
   SmallString<128> absolute(path);
-  sys::fs::make_absolute(absolute);
+  // Where there is no working directory the path as given has to do.
+  (void)sys::fs::make_absolute(absolute);
   sys::path::remove_dots(absolute, /*remove_dot_dot=*/true);
   while (absolute.size() > 1 && sys::path::is_separator(absolute.back()))
     absolute.pop_back();

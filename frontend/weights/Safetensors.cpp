@@ -220,9 +220,9 @@ static Expected<StringRef> headerText(ArrayRef<uint8_t> bytes, StringRef file) {
   return text;
 }
 
-static Expected<TensorTable> readTable(ArrayRef<uint8_t> bytes,
-                                       StringRef origin,
-                                       std::shared_ptr<const MappedFile> file) {
+static Expected<TensorTable>
+readTable(ArrayRef<uint8_t> bytes, StringRef origin,
+          const std::shared_ptr<const MappedFile> &file) {
   auto text = headerText(bytes, origin);
   if (!text)
     return text.takeError();

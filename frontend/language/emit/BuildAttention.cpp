@@ -28,7 +28,7 @@ Value GraphBuilder::emitAttention(const Node &node) {
 
   mlir::Type weights, logsumexp;
   ValueType map = node.operands[0]->type;
-  map.shape[3] = node.operands[2 * info.pairs]->type.shape[2];
+  map.shape[3] = node.operands[size_t(2) * info.pairs]->type.shape[2];
   if (info.weights == "mean")
     map.shape.erase(map.shape.begin() + 1);
   if (!info.weights.empty())

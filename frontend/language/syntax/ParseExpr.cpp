@@ -11,12 +11,12 @@ using namespace attn::lang;
 
 namespace {
 /// Binary operators, loosest first; all of one level associate to the left.
-const std::vector<std::vector<llvm::StringRef>> levels = {
-    {"or"},
-    {"and"},
-    {"==", "!=", "<", "<=", ">", ">="},
-    {"+", "-"},
-    {"*", "/", "%"}};
+constexpr llvm::StringLiteral disjunction[] = {"or"}, conjunction[] = {"and"},
+                              comparisons[] = {"==", "!=", "<",
+                                               "<=", ">",  ">="},
+                              sums[] = {"+", "-"}, products[] = {"*", "/", "%"};
+constexpr llvm::ArrayRef<llvm::StringLiteral> levels[] = {
+    disjunction, conjunction, comparisons, sums, products};
 constexpr size_t maxTextBytes = 4096;
 } // namespace
 
@@ -83,7 +83,7 @@ bool Parser::parseExpr(ExprPtr &out) {
 }
 
 bool Parser::parseBinary(ExprPtr &out, unsigned level) {
-  if (level == levels.size())
+  if (level == std::size(levels))
     return parseUnary(out);
   if (!parseBinary(out, level + 1))
     return false;
