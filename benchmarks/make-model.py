@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Makes a Hugging Face directory with random weights, to measure speed with.
 
-usage: make-model.py {vit-base,bert-base,minilm,swin-tiny} DIRECTORY
+usage: make-model.py {vit-base,bert-base,minilm,gpt2,gpt2-large,llama-1b,swin-tiny} DIRECTORY
 
 Values do not matter for speed, their shapes and magnitudes do: weights lie in
 +-[1, 2) * 2^-6, so that activations stay ordinary numbers. Needs Python alone.
@@ -35,9 +35,23 @@ SWIN = {
     "image_size": 224, "patch_size": 4, "num_channels": 3, "qkv_bias": True,
     "id2label": {str(i): f"LABEL_{i}" for i in range(1000)},
 }
+GPT2 = {
+    "model_type": "gpt2", "architectures": ["GPT2LMHeadModel"],
+    "n_embd": 768, "n_layer": 12, "n_head": 12, "n_positions": 1024, "vocab_size": 50257,
+    "activation_function": "gelu_new", "layer_norm_epsilon": 1e-5,
+}
+LLAMA = {  # the shape of Llama 3.2 1B
+    "model_type": "llama", "architectures": ["LlamaForCausalLM"],
+    "hidden_size": 2048, "num_hidden_layers": 16, "num_attention_heads": 32, "num_key_value_heads": 8,
+    "head_dim": 64, "intermediate_size": 8192, "max_position_embeddings": 4096, "vocab_size": 128256,
+    "rms_norm_eps": 1e-5, "rope_theta": 500000.0, "tie_word_embeddings": True,
+}
 CONFIGS = {
     "vit-base": VIT,
     "bert-base": BERT,
+    "gpt2": GPT2,
+    "gpt2-large": GPT2 | {"n_embd": 1280, "n_layer": 36, "n_head": 20},
+    "llama-1b": LLAMA,
     "minilm": BERT | {"hidden_size": 384, "num_hidden_layers": 6, "intermediate_size": 1536},
     "swin-tiny": SWIN,
 }
@@ -115,7 +129,31 @@ def swin_shapes(c):
     return shapes | norm("swin.layernorm", d) | linear("classifier", len(c["id2label"]), d)
 
 
-SHAPES = {"vit": vit_shapes, "bert": bert_shapes, "swin": swin_shapes}
+def gpt2_shapes(c):
+    d = c["n_embd"]
+    shapes = {"transformer.wte.weight": [c["vocab_size"], d], "transformer.wpe.weight": [c["n_positions"], d]}
+    for i in range(c["n_layer"]):
+        layer = f"transformer.h.{i}"
+        for name, n, k in (("attn.c_attn", 3 * d, d), ("attn.c_proj", d, d), ("mlp.c_fc", 4 * d, d), ("mlp.c_proj", d, 4 * d)):
+            shapes |= {f"{layer}.{name}.weight": [k, n], f"{layer}.{name}.bias": [n]}  # transposed
+        shapes |= norm(f"{layer}.ln_1", d) | norm(f"{layer}.ln_2", d)
+    return shapes | norm("transformer.ln_f", d)
+
+
+def llama_shapes(c):
+    d, m, e = c["hidden_size"], c["intermediate_size"], c["head_dim"]
+    shapes = {"model.embed_tokens.weight": [c["vocab_size"], d], "model.norm.weight": [d]}
+    for i in range(c["num_hidden_layers"]):
+        layer = f"model.layers.{i}"
+        q, kv = c["num_attention_heads"] * e, c["num_key_value_heads"] * e
+        for name, n, k in (("self_attn.q_proj", q, d), ("self_attn.k_proj", kv, d), ("self_attn.v_proj", kv, d),
+                           ("self_attn.o_proj", d, q), ("mlp.gate_proj", m, d), ("mlp.up_proj", m, d), ("mlp.down_proj", d, m)):
+            shapes[f"{layer}.{name}.weight"] = [n, k]
+        shapes |= {f"{layer}.input_layernorm.weight": [d], f"{layer}.post_attention_layernorm.weight": [d]}
+    return shapes
+
+
+SHAPES = {"vit": vit_shapes, "bert": bert_shapes, "gpt2": gpt2_shapes, "llama": llama_shapes, "swin": swin_shapes}
 
 
 def random_floats(count, source):
@@ -141,7 +179,8 @@ def write_safetensors(path, shapes):
         file.write(struct.pack("<Q", len(text)) + text)
         for entry in header.values():
             begin, end = entry["data_offsets"]
-            file.write(random_floats((end - begin) // 4, source))
+            for at in range(begin, end, 1 << 24):
+                file.write(random_floats(min(end - at, 1 << 24) // 4, source))
 
 
 def main():
