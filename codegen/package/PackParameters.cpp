@@ -3,6 +3,7 @@
 
 #include "codegen/package/PackParameters.h"
 
+#include "codegen/package/WeightView.h"
 #include "codegen/reference/Evaluator.h"
 #include "passes/plan/ParameterStorage.h"
 
@@ -48,6 +49,28 @@ llvm::Error writePanels(int64_t n, int64_t k, int64_t width, RowReader read,
   return llvm::Error::success();
 }
 
+/// The same for a matrix whose columns are rows of the file: several panels at
+/// once, so that each visit of a row reads a run of it.
+llvm::Error writeTurnedPanels(const WeightView &view, int64_t width,
+                              Writer write) {
+  int64_t n = view.sizes[0], k = view.sizes[1], run = 8 * width;
+  std::vector<float> columns(run * k), panel(width * k);
+  for (int64_t first = 0; first < n; first += run) {
+    int64_t count = std::min(run, n - first);
+    std::fill(columns.begin(), columns.end(), 0.0f);
+    for (int64_t i = 0; i < k; ++i)
+      weights::readAsF32(*view.tensor, view.start + first + i * view.strides[1],
+                         MutableArrayRef(columns).slice(i * run, count));
+    for (int64_t p = 0; p < count; p += width) {
+      for (int64_t i = 0; i < k; ++i)
+        std::copy_n(&columns[i * run + p], width, &panel[i * width]);
+      if (llvm::Error error = write(bytesOf(panel)))
+        return error;
+    }
+  }
+  return llvm::Error::success();
+}
+
 llvm::Error writeRowMajor(uint64_t elements, RowReader read, Writer write) {
   constexpr uint64_t piece = 1 << 16;
   std::vector<float> buffer(std::min(elements, piece));
@@ -76,23 +99,25 @@ public:
       : weights(weights), write(write) {}
 
   llvm::Error pack(ParameterOp parameter) {
-    Operation *terminator = parameter.getBody().front().getTerminator();
-    if (auto weight = terminator->getOperand(0).getDefiningOp<WeightOp>())
-      return packWeight(parameter, weight);
-    return packExpression(parameter);
+    Value value = parameter.getBody().front().getTerminator()->getOperand(0);
+    auto type = cast<RankedTensorType>(value.getType());
+    if (!type.getElementType().isF32())
+      return packExpression(parameter);
+    auto view = viewOf(value, weights);
+    if (!view)
+      return view.takeError();
+    return *view ? packView(parameter, **view) : packExpression(parameter);
   }
 
 private:
-  llvm::Error packWeight(ParameterOp parameter, WeightOp weight) {
-    const weights::Tensor *tensor = weights.find(weight.getName());
-    auto type = cast<RankedTensorType>(weight.getType());
-    if (!tensor || ArrayRef<int64_t>(tensor->shape) != type.getShape())
-      return fail("tensor '" + weight.getName() +
-                  "' is missing or has another shape");
+  llvm::Error packView(ParameterOp parameter, const WeightView &view) {
+    auto panels = dyn_cast_or_null<PanelsAttr>(parameter.getLayoutAttr());
+    if (panels && view.isTurned())
+      return writeTurnedPanels(view, panels.getWidth(), write);
     return writeFloats(
         parameter,
         [&](uint64_t begin, MutableArrayRef<float> out) {
-          weights::readAsF32(*tensor, begin, out);
+          view.read(begin, out);
         },
         write);
   }

@@ -18,8 +18,9 @@ llvm::Expected<std::vector<WeightsEntry>>
 describeParameters(mlir::ModuleOp module);
 
 /// Computes every parameter from `weights` and writes the file. A parameter
-/// that is one weight is converted and laid out panel by panel, whatever its
-/// size; one that is an expression is evaluated whole. `onProgress` is told the
+/// that is one weight, or a part or a transpose of one, is converted and laid
+/// out panel by panel, whatever its size; any other expression is evaluated
+/// whole. `onProgress` is told the
 /// bytes written so far.
 llvm::Error writeParameters(mlir::ModuleOp module,
                             const weights::TensorTable &weights,
