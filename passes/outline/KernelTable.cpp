@@ -24,13 +24,38 @@ static StringRef kernelStem(Operation *root) {
   return isa<linalg::TransposeOp>(root) ? "transpose" : "map";
 }
 
-/// Weights of a linear are read as panels.
-static void markLayouts(func::FuncOp kernel) {
-  kernel.walk([&](LinearOp linear) {
+PanelledParameters::PanelledParameters(ModuleOp module) {
+  module.walk([&](LinearOp linear) {
     for (Value weight : linear.getWeights())
-      if (auto argument = dyn_cast<BlockArgument>(weight))
-        kernel.setArgAttr(argument.getArgNumber(), kLayoutAttr,
-                          PanelsAttr::get(kernel.getContext(), 16));
+      if (auto get = weight.getDefiningOp<GetParameterOp>())
+        symbols.insert_range(get.getParameters());
+  });
+}
+
+bool PanelledParameters::contains(Value value) const {
+  auto get = value.getDefiningOp<GetParameterOp>();
+  return get && llvm::all_of(get.getParameters(), [&](Attribute symbol) {
+           return symbols.contains(symbol);
+         });
+}
+
+/// Weights of a linear are read as panels, and so are tables of embeddings that
+/// are stored as panels for a linear anyway: a row is spread over one panel,
+/// which costs less than a second copy of a vocabulary.
+void KernelTable::markLayouts(func::FuncOp kernel,
+                              const KernelGroup &group) const {
+  auto mark = [&](Value value) {
+    if (auto argument = dyn_cast<BlockArgument>(value))
+      kernel.setArgAttr(argument.getArgNumber(), kLayoutAttr,
+                        PanelsAttr::get(kernel.getContext(), 16));
+  };
+  kernel.walk(
+      [&](LinearOp linear) { llvm::for_each(linear.getWeights(), mark); });
+  kernel.walk([&](EmbeddingOp embedding) {
+    auto table = dyn_cast<BlockArgument>(embedding.getTable());
+    if (table && table.hasOneUse() &&
+        panelled.contains(group.inputs[table.getArgNumber()]))
+      mark(table);
   });
 }
 
@@ -42,8 +67,9 @@ static bool isEqual(func::FuncOp a, func::FuncOp b) {
              OperationEquivalence::Flags::IgnoreLocations);
 }
 
-KernelTable::KernelTable(ModuleOp module, const SymbolicShapes &shapes)
-    : module(module), symbols(module), shapes(shapes) {
+KernelTable::KernelTable(ModuleOp module, const SymbolicShapes &shapes,
+                         const PanelledParameters &panelled)
+    : module(module), symbols(module), shapes(shapes), panelled(panelled) {
   for (auto func : module.getOps<func::FuncOp>())
     if (func->hasAttr(kKernelAttr))
       kernels.push_back(func);
@@ -53,7 +79,7 @@ FailureOr<func::FuncOp> KernelTable::get(const KernelGroup &group) {
   FailureOr<func::FuncOp> kernel = build(group);
   if (failed(kernel))
     return failure();
-  markLayouts(*kernel);
+  markLayouts(*kernel, group);
   for (func::FuncOp other : kernels)
     if (isEqual(*kernel, other)) {
       kernel->erase();

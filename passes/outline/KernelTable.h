@@ -11,15 +11,30 @@
 
 namespace attn {
 
+/// The parameters that linears read as weights, known before any of them is
+/// outlined.
+class PanelledParameters {
+public:
+  explicit PanelledParameters(mlir::ModuleOp module);
+
+  /// Whether the value is such a parameter, or one of each layer's.
+  bool contains(mlir::Value value) const;
+
+private:
+  llvm::DenseSet<mlir::Attribute> symbols;
+};
+
 /// Builds kernel functions from groups and keeps one of each structure.
 class KernelTable {
 public:
-  KernelTable(mlir::ModuleOp module, const SymbolicShapes &shapes);
+  KernelTable(mlir::ModuleOp module, const SymbolicShapes &shapes,
+              const PanelledParameters &panelled);
 
   /// The kernel of a group; fails when a size cannot be had from its inputs.
   mlir::FailureOr<mlir::func::FuncOp> get(const KernelGroup &group);
 
 private:
+  void markLayouts(mlir::func::FuncOp kernel, const KernelGroup &group) const;
   mlir::FailureOr<mlir::func::FuncOp> build(const KernelGroup &group);
   mlir::LogicalResult mapSizes(mlir::Operation *op, const KernelGroup &group,
                                mlir::Block *entry, mlir::OpBuilder &builder,
@@ -31,6 +46,7 @@ private:
   mlir::ModuleOp module;
   mlir::SymbolTable symbols;
   const SymbolicShapes &shapes;
+  const PanelledParameters &panelled;
   llvm::SmallVector<mlir::func::FuncOp> kernels;
   llvm::StringMap<unsigned> counts;
 };

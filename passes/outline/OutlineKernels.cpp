@@ -161,19 +161,21 @@ struct OutlineKernels : attn::impl::OutlineKernelsBase<OutlineKernels> {
     FailureOr<SmallVector<func::FuncOp>> models = modelFunctions(module);
     if (failed(models))
       return signalPassFailure();
+    PanelledParameters panelled(module);
     for (func::FuncOp model : *models)
-      if (failed(outline(module, model)))
+      if (failed(outline(module, model, panelled)))
         return signalPassFailure();
   }
 
-  static LogicalResult outline(ModuleOp module, func::FuncOp model) {
+  static LogicalResult outline(ModuleOp module, func::FuncOp model,
+                               const PanelledParameters &panelled) {
     // Taps name layers; without them the layers are equal.
     model.walk([](Operation *op) { op->removeAttr(kTapAttr); });
     separateWeights(model);
     FailureOr<SymbolicShapes> shapes = SymbolicShapes::compute(model);
     if (failed(shapes))
       return failure();
-    KernelTable kernels(module, *shapes);
+    KernelTable kernels(module, *shapes, panelled);
     LayoutAssigner layouts(module);
     SmallVector<Operation *> roots;
     for (Operation &op : model.getBody().front())

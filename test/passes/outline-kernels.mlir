@@ -127,6 +127,30 @@ func.func @class_token(%x: tensor<?x4xf32> {attn.dims = ["batch", ""]}) -> tenso
 
 // -----
 
+// A table that is also the weight of a linear, before or behind, is stored
+// once, as the linear's panels; one that is not stays as it is.
+// CHECK-LABEL: func @tied_table
+// CHECK: %[[T0:.*]] = attn.get_parameter [@[[T:.*]]]
+// CHECK: attn.launch @[[E:.*]](%{{.*}}, %[[T0]])
+// CHECK: %[[T1:.*]] = attn.get_parameter [@[[T]]]
+// CHECK: attn.launch @{{.*}}(%{{.*}}, %[[T1]])
+// CHECK: %[[O0:.*]] = attn.get_parameter [@[[O:.*]]]
+// CHECK: attn.launch @{{.*}}(%{{.*}}, %[[O0]])
+// CHECK: attn.parameter @[[T]] : tensor<9x8xf32> layout(#attn.panels<16>)
+// CHECK: attn.parameter @[[O]] : tensor<9x9xf32> {
+// CHECK-NOT: attn.parameter
+// CHECK: func private @[[E]](%{{.*}}: tensor<?xi64>, %{{.*}}: tensor<9x8xf32> {attn.layout = #attn.panels<16>})
+func.func @tied_table(%ids: tensor<?xi64> {attn.dims = ["n"]}) -> (tensor<?x9xf32>, tensor<?x9xf32>) {
+  %t = attn.weight "t" : tensor<9x8xf32>
+  %o = attn.weight "o" : tensor<9x9xf32>
+  %x = attn.embedding %ids, %t : tensor<?xi64>, tensor<9x8xf32> -> tensor<?x8xf32>
+  %y = attn.linear %x weights(%t : tensor<9x8xf32>) : tensor<?x8xf32> -> tensor<?x9xf32>
+  %z = attn.embedding %ids, %o : tensor<?xi64>, tensor<9x9xf32> -> tensor<?x9xf32>
+  return %y, %z : tensor<?x9xf32>, tensor<?x9xf32>
+}
+
+// -----
+
 // Panels are for the weights alone: a capture of the same parameter is stored
 // as it is.
 // CHECK-LABEL: func @weight_and_capture

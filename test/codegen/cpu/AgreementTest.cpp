@@ -369,6 +369,31 @@ TEST_P(Agreement, EmbeddingClampsIds) {
         {{4, 7}, {9, 33}});
 }
 
+// A table that a linear reads too is stored as panels only.
+TEST_P(Agreement, EmbeddingReadsPanels) {
+  CompiledKernel kernel = compile(
+      kernelText("%i: tensor<?xi64>, %t: tensor<37x33xf32> {attn.layout = "
+                 "#attn.panels<16>}",
+                 "tensor<?x33xf32>",
+                 "%y = attn.embedding %i, %t : tensor<?xi64>, "
+                 "tensor<37x33xf32> -> tensor<?x33xf32>"));
+  auto table = normal(37 * 33);
+  auto packed = packPanels(table, 37, 33);
+  std::vector<int64_t> ids = {0, 36, 15, 16, 17, 36, -5, 99};
+  for (int64_t slots : {1, 3}) {
+    GuardedBuffer panels(packed), out(ids.size() * 33);
+    kernel.run({{ids.data(), {int64_t(ids.size())}},
+                {panels.data(), {}},
+                {out.data(), {int64_t(ids.size())}}},
+               slots);
+    for (size_t i = 0; i < ids.size(); ++i)
+      for (int64_t c = 0; c < 33; ++c)
+        ASSERT_EQ(out.data()[i * 33 + c],
+                  table[std::clamp<int64_t>(ids[i], 0, 36) * 33 + c])
+            << "id " << ids[i] << ", column " << c;
+  }
+}
+
 //===----------------------------------------------------------------------===//
 // Copies and products
 //===----------------------------------------------------------------------===//
