@@ -162,13 +162,17 @@ struct OutlineKernels : attn::impl::OutlineKernelsBase<OutlineKernels> {
     if (failed(models))
       return signalPassFailure();
     PanelledParameters panelled(module);
+    // Of the whole module: its functions share what is stored as panels.
+    LayoutAssigner layouts(module);
     for (func::FuncOp model : *models)
-      if (failed(outline(module, model, panelled)))
+      if (failed(outline(module, model, panelled, layouts)))
         return signalPassFailure();
+    layouts.eraseUnused(module);
   }
 
   static LogicalResult outline(ModuleOp module, func::FuncOp model,
-                               const PanelledParameters &panelled) {
+                               const PanelledParameters &panelled,
+                               LayoutAssigner &layouts) {
     // Taps name layers; without them the layers are equal.
     model.walk([](Operation *op) { op->removeAttr(kTapAttr); });
     separateWeights(model);
@@ -176,7 +180,6 @@ struct OutlineKernels : attn::impl::OutlineKernelsBase<OutlineKernels> {
     if (failed(shapes))
       return failure();
     KernelTable kernels(module, *shapes, panelled);
-    LayoutAssigner layouts(module);
     SmallVector<Operation *> roots;
     for (Operation &op : model.getBody().front())
       if (isKernelRoot(&op))
@@ -191,7 +194,6 @@ struct OutlineKernels : attn::impl::OutlineKernelsBase<OutlineKernels> {
     if (failed(SizeMaterializer(model, *shapes).run()))
       return failure();
     eraseDeadOperations(model.getBody().front());
-    layouts.eraseUnused(module);
     return success();
   }
 

@@ -151,6 +151,26 @@ func.func @tied_table(%ids: tensor<?xi64> {attn.dims = ["n"]}) -> (tensor<?x9xf3
 
 // -----
 
+// Two functions read one weight: it is stored as panels once.
+// CHECK-LABEL: func @first
+// CHECK: attn.get_parameter [@[[P:.*]]]
+// CHECK-LABEL: func @second
+// CHECK: attn.get_parameter [@[[P]]]
+// CHECK: attn.parameter @[[P]] : tensor<8x8xf32> layout(#attn.panels<16>)
+// CHECK-NOT: attn.parameter
+func.func @first(%x: tensor<?x8xf32> {attn.dims = ["n", ""]}) -> tensor<?x8xf32> {
+  %w = attn.weight "w" : tensor<8x8xf32>
+  %y = attn.linear %x weights(%w : tensor<8x8xf32>) : tensor<?x8xf32> -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+func.func @second(%x: tensor<?x8xf32> {attn.dims = ["n", ""]}) -> tensor<?x8xf32> {
+  %w = attn.weight "w" : tensor<8x8xf32>
+  %y = attn.linear %x weights(%w : tensor<8x8xf32>) : tensor<?x8xf32> -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
 // Panels are for the weights alone: a capture of the same parameter is stored
 // as it is.
 // CHECK-LABEL: func @weight_and_capture
