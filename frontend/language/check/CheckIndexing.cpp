@@ -73,7 +73,10 @@ bool Checker::sliceEnds(const Subscript &subscript, const Expr &expr,
   }
   std::optional<int64_t> count = length->constant();
   std::optional<int64_t> limit = dim.constant();
-  bool fits = *end == dim || (limit && atMost(*end, *limit)) ||
+  std::optional<Dim> rest = dim.sub(*end), missing = Dim(1).sub(*length);
+  bool inside = rest && rest->isConstant() && *rest->constant() >= 0 &&
+                missing && atMost(*missing, 0);
+  bool fits = *end == dim || inside || (limit && atMost(*end, *limit)) ||
               (end->isConstant() && *end->constant() <= 1);
   if (*first < 0 || (count && *count < 1) || !fits) {
     error(expr.position,

@@ -369,6 +369,10 @@ TEST(Checker, Reshape) {
 TEST(Checker, Slices) {
   EXPECT_THAT(body("return concat(x[:, 1:], x[:, -3:-2], axis = 1)").ir,
               HasSubstr("tensor.extract_slice"));
+  EXPECT_THAT(body("return concat(x, x[0:1], axis = 0)[:-1]").ir,
+              HasSubstr("tensor.extract_slice"));
+  EXPECT_THAT(body("return concat(x, x[0:1], axis = 0)[:-2]").errors,
+              HasSubstr("reaches outside dimension 0"));
   EXPECT_THAT(body("return x[:, 3]").errors,
               HasSubstr("index 3 reaches outside dimension 1, 3"));
   EXPECT_THAT(body("return weight(\"t\", [40, 4])[0:sequence]").errors,
