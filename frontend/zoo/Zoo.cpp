@@ -1,28 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Which description serves which model type.
+// The descriptions by model type, and by file for imports.
 
 #include "frontend/zoo/Zoo.h"
 
 using namespace attn;
 using namespace attn::zoo;
 
-namespace {
-/// Model types that share a description with another.
-constexpr std::pair<llvm::StringLiteral, llvm::StringLiteral> aliases[] = {
-    {"xlm-roberta", "roberta"}};
-} // namespace
-
 static lang::Source sourceOf(const Entry &entry) {
   return {entry.file.str(), entry.text.str()};
 }
 
 std::optional<lang::Source> zoo::forModelType(llvm::StringRef modelType) {
-  llvm::StringRef name = modelType;
-  for (const auto &[alias, target] : aliases)
-    if (alias == modelType)
-      name = target;
   for (const Entry &entry : descriptions())
-    if (entry.name == name)
+    if (entry.name == modelType)
       return sourceOf(entry);
   return std::nullopt;
 }
@@ -31,8 +21,6 @@ std::vector<std::string> zoo::modelTypes() {
   std::vector<std::string> types;
   for (const Entry &entry : descriptions())
     types.push_back(entry.name.str());
-  for (const auto &alias : aliases)
-    types.push_back(alias.first.str());
   llvm::sort(types);
   return types;
 }

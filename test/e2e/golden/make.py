@@ -111,6 +111,46 @@ CASES = {
                     [("pixel_values", (2, 3, 56, 40))], ["logits"], RESIZED),
 }
 
+# Task heads, on models as small as can be.
+TINY = dict(vocab_size=40, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=24,
+            max_position_embeddings=16, num_labels=3)
+NARROW = dict(TINY, embedding_size=8)
+ENCODERS = {
+    "Bert": TINY, "Roberta": TINY, "XLMRoberta": TINY, "MPNet": TINY, "Electra": NARROW, "Albert": NARROW,
+    "DistilBert": dict(vocab_size=40, dim=16, n_layers=1, n_heads=2, hidden_dim=24, max_position_embeddings=16,
+                       num_labels=3),
+}
+# The padding token is also a word of the text. A window of 6 leaves every query a token that is kept.
+GROUPED = dict(TINY, num_key_value_heads=1, pad_token_id=7)
+DECODERS = {
+    "Llama": GROUPED, "Mistral": dict(GROUPED, sliding_window=6), "Qwen2": GROUPED, "Qwen3": dict(GROUPED, head_dim=8),
+    "Gemma2": dict(GROUPED, head_dim=8, sliding_window=6), "Phi": GROUPED, "GPTNeoX": dict(TINY, pad_token_id=7),
+    "Falcon": dict(TINY, pad_token_id=7),
+    "GPT2": dict(vocab_size=40, n_positions=16, n_embd=16, n_layer=1, n_head=2, num_labels=3, pad_token_id=7),
+    "OPT": dict(TINY, ffn_dim=24, pad_token_id=7, word_embed_proj_dim=8),
+}
+WORDS = ("input_ids", (2, 9), 40)
+MASK = ("attention_mask", (2, 9), None)
+SPAN = ["start_logits", "end_logits"]
+HEADS = {
+    **{name + "ForMaskedLM": (config, [WORDS, MASK], ["logits"]) for name, config in ENCODERS.items()},
+    **{name + "ForSequenceClassification": (config, [WORDS, MASK], ["logits"]) for name, config in ENCODERS.items()},
+    **{name + "ForTokenClassification": (config, [WORDS, MASK], ["logits"])
+       for name, config in {**ENCODERS, **DECODERS}.items() if name != "OPT"},
+    **{name + "ForQuestionAnswering": (dict(config, num_labels=2), [WORDS, MASK], SPAN)
+       for name, config in {**ENCODERS, **DECODERS}.items() if name not in ("Gemma2", "Phi")},
+    **{name + "ForSequenceClassification": (config, [("input_ids", (2, 9), 40, 7, [(1, slice(5, 9))]), MASK], ["logits"])
+       for name, config in DECODERS.items()},
+    "BertForPreTraining": (TINY, [WORDS, MASK], ["prediction_logits", "seq_relationship_logits"]),
+    "BertForNextSentencePrediction": (TINY, [WORDS, MASK], ["logits"]),
+    "ElectraForPreTraining": (NARROW, [WORDS, MASK], ["logits"]),
+    "BartForSequenceClassification": (
+        dict(BART, num_labels=3, eos_token_id=5, pad_token_id=1, decoder_start_token_id=2),
+        [("input_ids", (2, 9), 40, 5, [(0, 8), (1, 4)]), MASK], ["logits", "encoder_last_hidden_state"]),
+    "BartForQuestionAnswering": (BART, [WORDS, MASK], [*SPAN, "encoder_last_hidden_state"]),
+}
+CASES.update({"heads/" + name: (name, *case) for name, case in HEADS.items()})
+
 
 def randomize(model, generator):
     """Weights that tell: attention far from uniform, biases and norms that matter."""
@@ -134,7 +174,12 @@ def randomize(model, generator):
 def make_inputs(inputs, generator):
     made = {}
     for name, shape, *below in inputs:
-        if not below:
+        if len(below) > 1:  # ids with some of the texts' end: the last one counts
+            made[name] = torch.randint(8, below[0], shape, generator=generator)
+            made[name][:, 3] = below[1]
+            for row, column in below[2]:
+                made[name][row, column] = below[1]
+        elif not below:
             made[name] = torch.randn(shape, generator=generator)
         elif below[0]:
             made[name] = torch.randint(3, below[0], shape, generator=generator)
