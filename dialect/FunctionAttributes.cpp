@@ -3,9 +3,11 @@
 // what each means.
 
 #include "dialect/AttnOps.h"
+#include "dialect/ProgramAttributes.h"
 #include "dialect/Verify.h"
 
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace attn;
@@ -93,12 +95,35 @@ static LogicalResult verifyDimMax(Operation *op, NamedAttribute attribute) {
   return success();
 }
 
+/// One of the words.
+static LogicalResult verifyWord(Operation *op, NamedAttribute attribute,
+                                const Twine &place, ArrayRef<StringRef> words) {
+  auto word = dyn_cast<StringAttr>(attribute.getValue());
+  if (word && llvm::is_contained(words, word.getValue()))
+    return success();
+  return refuse(op, attribute, place) << "one of " << llvm::join(words, ", ")
+                                      << ", but got " << attribute.getValue();
+}
+
+/// A number, or the name of a dimension.
+static LogicalResult verifyMemoryLength(Operation *op,
+                                        NamedAttribute attribute) {
+  if (isPositive(attribute.getValue()))
+    return success();
+  if (isa<StringAttr>(attribute.getValue()))
+    return verifyName(op, attribute, "");
+  return refuse(op, attribute, "")
+         << "a positive integer or the name of a dimension, but got "
+         << attribute.getValue();
+}
+
 LogicalResult AttnDialect::verifyOperationAttribute(Operation *op,
                                                     NamedAttribute attribute) {
   StringRef name = attribute.getName().getValue();
   if (name == kTapAttr)
     return verifyName(op, attribute, "");
-  if (name != kDimMaxAttr && name != kKernelAttr && name != kMaxPositionsAttr)
+  if (name != kDimMaxAttr && name != kKernelAttr && name != kMaxPositionsAttr &&
+      name != kProgramAttr && name != kMemoryLengthAttr)
     return success();
   if (!isa<FunctionOpInterface>(op))
     return refuse(op, attribute, "") << "to stand on a function";
@@ -110,6 +135,10 @@ LogicalResult AttnDialect::verifyOperationAttribute(Operation *op,
     return refuse(op, attribute, "")
            << "a positive integer, but got " << attribute.getValue();
   }
+  if (name == kProgramAttr)
+    return verifyWord(op, attribute, "", {"step", "encode"});
+  if (name == kMemoryLengthAttr)
+    return verifyMemoryLength(op, attribute);
   if (isa<UnitAttr>(attribute.getValue()))
     return success();
   return refuse(op, attribute, "")
@@ -138,6 +167,10 @@ LogicalResult AttnDialect::verifyRegionArgAttribute(Operation *op, unsigned,
   if (name == kInPlaceAttr)
     return refuse(op, attribute, place)
            << "no value, but got " << attribute.getValue();
+  if (name == kRoleAttr)
+    return verifyWord(op, attribute, place,
+                      {"tokens", "counts", "past", "pages", "cache",
+                       "memory_pages", "memory_lengths"});
   return refuse(op, attribute, place) << "not to stand on an argument";
 }
 

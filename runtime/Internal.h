@@ -31,6 +31,7 @@
 #define attn_unmap_weights ATTN_COMMON(unmap_weights)
 #define attn_open ATTN_COMMON(open)
 #define attn_close ATTN_COMMON(close)
+#define attn_part ATTN_COMMON(part)
 #define attn_isa ATTN_COMMON(isa)
 #define attn_workspace_bytes ATTN_COMMON(workspace_bytes)
 #define attn_prepare ATTN_COMMON(prepare)
@@ -54,6 +55,7 @@ struct attn_model {
   const attn_program *program;
   const attn_variant *variant;
   attn_mapping weights;
+  struct attn_model *parts; /* behind this one in memory */
 };
 
 ATTN_SHARED ATTN_PRINTF(3, 4) void attn_describe_failure(attn_error *error,
@@ -82,6 +84,8 @@ ATTN_SHARED attn_status attn_open(const attn_program *program, const char *path,
                                   const char *isa, attn_model **model,
                                   attn_error *error);
 ATTN_SHARED void attn_close(attn_model *model);
+ATTN_SHARED const attn_model *attn_part(const attn_model *model,
+                                        uint32_t index);
 ATTN_SHARED const char *attn_isa(const attn_model *model);
 ATTN_SHARED attn_status attn_workspace_bytes(const attn_model *model,
                                              const int64_t *dims, size_t slots,

@@ -50,6 +50,20 @@ static attn_status check_program(const attn_program *program, const char *path,
   return ATTN_OK;
 }
 
+/* Parts see the weights, which the whole keeps mapped, through the code of the
+   same variant. */
+static void fill_parts(attn_model *model) {
+  const attn_program *whole = model->program;
+  for (uint32_t i = 0; i < whole->part_count; ++i) {
+    const attn_program *part = whole->parts[i];
+    model->parts[i] = (attn_model){
+        .program = part,
+        .variant = &part->variants[model->variant - whole->variants],
+        .weights.data = model->weights.data,
+    };
+  }
+}
+
 ATTN_WEAK attn_status attn_open(const attn_program *program, const char *path,
                                 const char *isa, attn_model **model,
                                 attn_error *error) {
@@ -67,13 +81,16 @@ ATTN_WEAK attn_status attn_open(const attn_program *program, const char *path,
   if (status != ATTN_OK)
     return status;
 
-  attn_model *result = malloc(sizeof(*result));
+  size_t bytes = (1 + (size_t)program->part_count) * sizeof(attn_model);
+  attn_model *result = malloc(bytes);
   if (!result) {
     attn_unmap_weights(&opened.weights);
     return attn_fail(error, ATTN_OUT_OF_MEMORY, "cannot allocate %zu bytes",
-                     sizeof(*result));
+                     bytes);
   }
   *result = opened;
+  result->parts = result + 1;
+  fill_parts(result);
   *model = result;
   return ATTN_OK;
 }
@@ -83,6 +100,11 @@ ATTN_WEAK void attn_close(attn_model *model) {
     return;
   attn_unmap_weights(&model->weights);
   free(model);
+}
+
+ATTN_WEAK const attn_model *attn_part(const attn_model *model, uint32_t index) {
+  return model && index < model->program->part_count ? &model->parts[index]
+                                                     : NULL;
 }
 
 ATTN_WEAK const char *attn_isa(const attn_model *model) {
@@ -97,4 +119,5 @@ ATTN_WEAK const attn_functions attn_common_functions = {
     .prepare = attn_prepare,
     .run = attn_run_once,
     .call = attn_call,
+    .part = attn_part,
 };

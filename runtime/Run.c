@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Workspaces and runs. A workspace holds, in this order: the run object, its
-   dimensions, its table of offsets, and at the next aligned byte what the
-   program planned. */
+   dimensions, its table of offsets, a bit for each page of a cache, and at the
+   next aligned byte what the program planned. */
 
 #define _POSIX_C_SOURCE 200809L
 
@@ -18,6 +18,7 @@ struct attn_run {
   attn_executor executor; /* what generated code sees; wraps host */
   int64_t *dims;
   int64_t *offsets;
+  uint64_t *marks; /* 0 between runs */
   char *planned;
 };
 
@@ -55,8 +56,13 @@ static void run_on_host(void *context, size_t slots, attn_task task,
 /*===-- Workspace
  * ------------------------------------------------------------===*/
 
-static size_t head_bytes(const attn_program *program) {
-  size_t words = (size_t)program->dim_count + program->buffer_count + 2;
+static size_t mark_words(const attn_program *program, const int64_t *dims) {
+  return ((size_t)attn_page_count(program, dims) + 63) / 64;
+}
+
+static size_t head_bytes(const attn_program *program, const int64_t *dims) {
+  size_t words = (size_t)program->dim_count + program->buffer_count + 2 +
+                 mark_words(program, dims);
   size_t bytes = sizeof(attn_run) + words * sizeof(int64_t);
   return (bytes + ATTN_WORKSPACE_ALIGNMENT - 1) &
          ~(size_t)(ATTN_WORKSPACE_ALIGNMENT - 1);
@@ -69,12 +75,12 @@ static attn_status plan(const attn_model *model, const int64_t *dims,
                         ? -1
                         : model->variant->plan(dims, (int64_t)slots, offsets);
   if (planned < 0 ||
-      (uint64_t)planned > PTRDIFF_MAX - head_bytes(model->program))
+      (uint64_t)planned > PTRDIFF_MAX - head_bytes(model->program, dims))
     return attn_fail(error, ATTN_INVALID_ARGUMENT,
                      "the workspace of '%s' is too large at these dimensions "
                      "and %zu slots",
                      model->program->name, slots);
-  *bytes = head_bytes(model->program) + (size_t)planned;
+  *bytes = head_bytes(model->program, dims) + (size_t)planned;
   return ATTN_OK;
 }
 
@@ -140,7 +146,9 @@ static attn_run *place_run(const attn_model *model,
   run->executor = (attn_executor){&run->host, run->host.slots, run_on_host};
   run->dims = (int64_t *)(run + 1);
   run->offsets = run->dims + program->dim_count;
-  run->planned = workspace + head_bytes(program);
+  run->marks = (uint64_t *)(run->offsets + program->buffer_count + 2);
+  run->planned = workspace + head_bytes(program, dims);
+  memset(run->marks, 0, mark_words(program, dims) * sizeof(uint64_t));
   if (program->dim_count)
     memcpy(run->dims, dims, program->dim_count * sizeof(int64_t));
   return run;
@@ -159,8 +167,8 @@ ATTN_WEAK attn_status attn_prepare(const attn_model *model,
   if (status == ATTN_OK)
     status = attn_check_dims(model->program, dims, error);
   if (status == ATTN_OK)
-    status =
-        check_workspace(workspace, bytes, head_bytes(model->program), error);
+    status = check_workspace(workspace, bytes, head_bytes(model->program, dims),
+                             error);
   if (status != ATTN_OK)
     return status;
 
@@ -182,6 +190,9 @@ ATTN_WEAK attn_status attn_run_once(attn_run *run, const void *const *inputs,
   const attn_model *model = run->model;
   attn_status status =
       attn_check_tensors(model->program, run->dims, inputs, outputs, error);
+  if (status == ATTN_OK && model->program->cache)
+    status = attn_check_sequences(model->program, run->dims, inputs, run->marks,
+                                  error);
   if (status != ATTN_OK)
     return status;
   attn_frame frame = {

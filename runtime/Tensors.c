@@ -63,6 +63,11 @@ static attn_status check_pointer(const attn_tensor_info *tensor,
     return attn_fail(error, ATTN_INVALID_ARGUMENT,
                      "tensor '%s' is not aligned to its elements of %zu bytes",
                      tensor->name, element_bytes(tensor));
+  if (tensor->role == ATTN_ROLE_CACHE &&
+      (uintptr_t)pointer % ATTN_WORKSPACE_ALIGNMENT)
+    return attn_fail(error, ATTN_INVALID_ARGUMENT,
+                     "expects '%s' to be aligned to %d bytes", tensor->name,
+                     ATTN_WORKSPACE_ALIGNMENT);
   return ATTN_OK;
 }
 
@@ -80,8 +85,8 @@ static attn_status check_pointers(const attn_tensor_info *tensors,
   return ATTN_OK;
 }
 
-/* The output shares no byte with any of `others`. */
-static attn_status check_apart(const attn_tensor_info *output,
+/* What is written shares no byte with any of `others`. */
+static attn_status check_apart(const char *kind, const attn_tensor_info *output,
                                const void *pointer,
                                const attn_tensor_info *others,
                                const void *const *pointers, uint32_t count,
@@ -96,7 +101,7 @@ static attn_status check_apart(const attn_tensor_info *output,
     if (bytes && other_bytes && begin < other + other_bytes &&
         other < begin + bytes)
       return attn_fail(error, ATTN_INVALID_ARGUMENT,
-                       "output '%s' overlaps tensor '%s'", output->name,
+                       "%s '%s' overlaps tensor '%s'", kind, output->name,
                        others[i].name);
   }
   return ATTN_OK;
@@ -126,11 +131,33 @@ static attn_status check_outputs_apart(const attn_program *program,
                                        attn_error *error) {
   for (uint32_t i = 0; i < program->output_count; ++i) {
     const attn_tensor_info *output = &program->outputs[i];
-    attn_status status = check_apart(output, outputs[i], program->inputs,
-                                     inputs, program->input_count, dims, error);
+    attn_status status =
+        check_apart("output", output, outputs[i], program->inputs, inputs,
+                    program->input_count, dims, error);
     if (status == ATTN_OK)
-      status = check_apart(output, outputs[i], program->outputs,
+      status = check_apart("output", output, outputs[i], program->outputs,
                            (const void *const *)outputs, i, dims, error);
+    if (status != ATTN_OK)
+      return status;
+  }
+  return ATTN_OK;
+}
+
+static attn_status check_cache_apart(const attn_program *program,
+                                     const int64_t *dims,
+                                     const void *const *inputs,
+                                     attn_error *error) {
+  for (uint32_t i = 0; i < program->input_count; ++i) {
+    const attn_tensor_info *cache = &program->inputs[i];
+    if (cache->role != ATTN_ROLE_CACHE)
+      continue;
+    uint32_t next = i + 1;
+    attn_status status = check_apart("input", cache, inputs[i], program->inputs,
+                                     inputs, i, dims, error);
+    if (status == ATTN_OK)
+      status =
+          check_apart("input", cache, inputs[i], program->inputs + next,
+                      inputs + next, program->input_count - next, dims, error);
     if (status != ATTN_OK)
       return status;
   }
@@ -152,6 +179,8 @@ ATTN_WEAK attn_status attn_check_tensors(const attn_program *program,
                             (const void *const *)outputs, error);
   if (status == ATTN_OK)
     status = check_outputs_apart(program, dims, inputs, outputs, error);
+  if (status == ATTN_OK)
+    status = check_cache_apart(program, dims, inputs, error);
   for (uint32_t i = 0; status == ATTN_OK && i < program->input_count; ++i)
     status = check_bound(&program->inputs[i], dims, inputs[i], error);
   return status;

@@ -5,116 +5,11 @@
 #include "codegen/package/Embedded.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/ADT/StringSet.h"
-#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
 
 namespace attn::package {
-
-//===----------------------------------------------------------------------===//
-// Names
-//===----------------------------------------------------------------------===//
-
-/// Keywords of C and C++, and the macros of <stddef.h> and <stdint.h> that are
-/// words.
-static bool isReserved(StringRef word) {
-  static constexpr StringLiteral words[] = {"NULL",         "alignas",
-                                            "alignof",      "and",
-                                            "and_eq",       "asm",
-                                            "auto",         "bitand",
-                                            "bitor",        "bool",
-                                            "break",        "case",
-                                            "catch",        "char",
-                                            "char16_t",     "char32_t",
-                                            "char8_t",      "class",
-                                            "co_await",     "co_return",
-                                            "co_yield",     "compl",
-                                            "concept",      "const",
-                                            "const_cast",   "consteval",
-                                            "constexpr",    "constinit",
-                                            "continue",     "decltype",
-                                            "default",      "delete",
-                                            "do",           "double",
-                                            "dynamic_cast", "else",
-                                            "enum",         "explicit",
-                                            "export",       "extern",
-                                            "false",        "float",
-                                            "for",          "friend",
-                                            "goto",         "if",
-                                            "inline",       "int",
-                                            "linux",        "long",
-                                            "mutable",      "namespace",
-                                            "new",          "noexcept",
-                                            "not",          "not_eq",
-                                            "nullptr",      "offsetof",
-                                            "operator",     "or",
-                                            "or_eq",        "private",
-                                            "protected",    "public",
-                                            "register",     "reinterpret_cast",
-                                            "requires",     "restrict",
-                                            "return",       "short",
-                                            "signed",       "sizeof",
-                                            "static",       "static_assert",
-                                            "static_cast",  "struct",
-                                            "switch",       "template",
-                                            "this",         "thread_local",
-                                            "throw",        "true",
-                                            "try",          "typedef",
-                                            "typeid",       "typename",
-                                            "typeof",       "typeof_unqual",
-                                            "union",        "unix",
-                                            "unsigned",     "using",
-                                            "virtual",      "void",
-                                            "volatile",     "wchar_t",
-                                            "while",        "xor",
-                                            "xor_eq"};
-  return is_contained(words, word);
-}
-
-std::string cIdentifier(StringRef text) {
-  std::string name;
-  for (char c : text)
-    name += isAlnum(c) ? c : '_';
-  // Names that begin with '_' belong to the implementation.
-  if (name.empty() || !isAlpha(name.front()))
-    name.insert(0, "x");
-  if (isReserved(name))
-    name += '_';
-  return name;
-}
-
-std::string modelIdentifier(StringRef name) {
-  std::string identifier = cIdentifier(name);
-  bool taken = StringRef(identifier).starts_with("attn_") ||
-               StringSwitch<bool>(identifier)
-                   .Cases({"attn", "mq", "sem", "shm"}, true)
-                   .Default(false);
-  return taken ? "model_" + identifier : identifier;
-}
-
-template <typename Named>
-static std::vector<std::string> uniqueNames(const std::vector<Named> &items) {
-  std::vector<std::string> names;
-  StringSet<> seen;
-  for (const Named &item : items) {
-    std::string name = cIdentifier(item.name), candidate = name;
-    for (unsigned i = 2; !seen.insert(candidate).second; ++i)
-      candidate = name + "_" + utostr(i);
-    names.push_back(candidate);
-  }
-  return names;
-}
-
-CNames makeCNames(const ModelInterface &model) {
-  return {modelIdentifier(model.name), uniqueNames(model.dims),
-          uniqueNames(model.inputs), uniqueNames(model.outputs)};
-}
-
-//===----------------------------------------------------------------------===//
-// Text
-//===----------------------------------------------------------------------===//
 
 /// Text that comes from outside, for use within a comment.
 static std::string commentText(StringRef text) {
@@ -130,16 +25,44 @@ static void writeDims(raw_ostream &os, const ModelInterface &model,
                       const CNames &names) {
   if (model.dims.empty()) {
     os << "/* All sizes are fixed: pass NULL for dims. */\n"
-       << "typedef struct " << names.model << "_dims " << names.model
+       << "typedef struct " << names.prefix << "_dims " << names.prefix
        << "_dims;\n\n";
     return;
   }
-  os << "/* The sizes of one run. */\ntypedef struct " << names.model
+  os << "/* The sizes of one run. */\ntypedef struct " << names.prefix
      << "_dims {\n";
   for (auto [dim, name] : zip_equal(model.dims, names.dims))
     os << "  int64_t " << name << "; /* in [" << dim.min << ", " << dim.max
        << "] */\n";
-  os << "} " << names.model << "_dims;\n\n";
+  os << "} " << names.prefix << "_dims;\n\n";
+}
+
+/// What an input of a program with a cache is for, as the rest of its comment.
+static StringRef roleText(attn_role role) {
+  switch (role) {
+  case ATTN_ROLE_NONE:
+    return "";
+  case ATTN_ROLE_TOKENS:
+    return ":\n     the new tokens of all sequences, one sequence after the "
+           "other";
+  case ATTN_ROLE_COUNTS:
+    return ":\n     how many of them each sequence has, at least 1; they add "
+           "up to tokens";
+  case ATTN_ROLE_PAST:
+    return ":\n     tokens of each sequence that earlier calls wrote to its "
+           "pages; 0 to begin";
+  case ATTN_ROLE_PAGES:
+    return ":\n     the page of each block of positions; those behind a "
+           "sequence's last token\n     are not read";
+  case ATTN_ROLE_CACHE:
+    return ": read and written.\n     Aligned to ATTN_WORKSPACE_ALIGNMENT";
+  case ATTN_ROLE_MEMORY_PAGES:
+    return ":\n     the page of each block of the encoder's positions";
+  case ATTN_ROLE_MEMORY_LENGTHS:
+    return ":\n     how many positions of the encoder each sequence sees, at "
+           "least 1";
+  }
+  return "";
 }
 
 static void writeTensor(raw_ostream &os, const ModelInterface &model,
@@ -151,7 +74,9 @@ static void writeTensor(raw_ostream &os, const ModelInterface &model,
   os << commentText(shapeText(model, tensor));
   if (tensor.bound)
     os << ", every element in [0, " << tensor.bound << ")";
-  os << " */\n  " << (isInput ? "const " : "")
+  os << roleText(tensor.role);
+  bool isRead = isInput && tensor.role != ATTN_ROLE_CACHE;
+  os << " */\n  " << (isRead ? "const " : "")
      << (tensor.dtype == ATTN_I64 ? "int64_t" : "float") << " *" << name
      << ";\n";
 }
@@ -178,8 +103,8 @@ static void writeTensors(raw_ostream &os, const ModelInterface &model,
   os << "} " << modelName << "_" << kind << ";\n\n";
 }
 
-/// Functions; '@' stands for the model's name.
-static constexpr StringLiteral functionsText = R"(
+/// '@' stands for the model's name.
+static constexpr StringLiteral openText = R"(
 /* Every function that returns attn_status is safe to call with any arguments
    except dangling pointers. error may be NULL. */
 
@@ -192,6 +117,15 @@ attn_status @_open(const char *path, attn_model **model, attn_error *error);
    prepared with it may not be used any more. */
 void @_close(attn_model *model);
 
+/* What this library holds, as JSON: tensors, dimensions, variants, build id. */
+const char *@_describe(void);
+
+/* Code and tables, for programs that handle any model: see attn/abi.h. */
+const attn_program *@_program(void);
+)";
+
+/// '@' stands for the name of a program of the model.
+static constexpr StringLiteral runText = R"(
 /* The exact size, in bytes, of the workspace that a run of these sizes needs for
    an executor of `slots` slots (1 without executor). */
 attn_status @_workspace_bytes(const attn_model *model, const @_dims *dims,
@@ -219,12 +153,47 @@ attn_status @_run(attn_run *run, const @_inputs *inputs,
 attn_status @_call(const attn_model *model, const attn_executor *executor,
                    const @_dims *dims, const @_inputs *inputs,
                    const @_outputs *outputs, attn_error *error);
+)";
 
-/* What this library holds, as JSON: tensors, dimensions, variants, build id. */
-const char *@_describe(void);
+/// Of a model with a cache. '@' stands for the model's name, '%' for the same
+/// in capitals.
+static constexpr StringLiteral cacheText = R"(
+/*
+ * Generation. The model keeps, for every token that it has seen, keys and values
+ * in a cache: memory of the caller's, `page_count` pages of @_page_bytes() bytes.
+ * A page holds %_PAGE_TOKENS consecutive positions of one sequence. Which page holds which
+ * block of which sequence is the caller's choice, told with every call.
+ *
+ * One function does all of it. @_step_run takes the new tokens of one or more
+ * sequences, each behind the `past` tokens that are in its pages already, writes
+ * their keys and values to the pages, and gives for each sequence the logits of
+ * the token that comes next:
+ *   - a prompt is one call with all of its tokens, or several with parts of it;
+ *   - a decoding step is a call with one token for each sequence;
+ *   - sequences join and leave from call to call, and may be at different
+ *     lengths; prompts and decoding steps of different ones share a call;
+ *   - pages whose tokens are all in the past may be shared by sequences that
+ *     begin alike: name them in both rows. A page that is not full is copied first.
+ * The logits of a sequence do not depend on what else is in the call, on which
+ * pages it has, nor on the executor. Nothing of a page needs to be initialised.
+ *
+ * Calls that run at the same time may use one cache as long as no page that one
+ * writes is used by another. A page that one call would write twice, or write for
+ * one sequence and read for another, is an error.
+ */
+enum { %_PAGE_TOKENS = $TOKENS };
 
-/* Code and tables, for programs that handle any model: see attn/abi.h. */
-const attn_program *@_program(void);
+/* Bytes of a page; a cache has a multiple of that. */
+size_t @_page_bytes(void);
+)";
+
+static constexpr StringLiteral encodeText = R"(
+/*
+ * The encoder. @_encode_run writes, for one input sequence, what the decoder's
+ * steps read of it to pages of the same cache, once for each input: every
+ * step of every sequence that decodes it names the same `memory_pages`, and their
+ * length: $LENGTH.
+ */
 )";
 
 static constexpr StringLiteral openWithWeights =
@@ -249,11 +218,45 @@ static std::string replaceAll(StringRef text, StringRef from, StringRef to) {
   }
 }
 
-std::string makeHeader(const ModelInterface &model, bool hasWeights) {
-  CNames names = makeCNames(model);
+/// The struct types and the functions of one program.
+static void writeEntry(raw_ostream &os, const ModelInterface &model,
+                       StringRef prefix) {
+  CNames names = makeCNames(model, prefix);
+  writeDims(os, model, names);
+  writeTensors(os, model, model.inputs, names.inputs, prefix, true);
+  writeTensors(os, model, model.outputs, names.outputs, prefix, false);
+  os << replaceAll(runText.ltrim(), "@", prefix);
+}
+
+static void writeCache(raw_ostream &os, const ModelInterface &model,
+                       StringRef name) {
+  std::string text = replaceAll(cacheText, "%", name.upper());
+  text = replaceAll(text, "$TOKENS", utostr(model.cache->pageTokens));
+  os << replaceAll(text, "@", name);
+  if (model.cache->positions)
+    os << "\n/* The most tokens that a sequence may have. */\nenum { "
+       << name.upper() << "_POSITIONS = " << model.cache->positions << " };\n";
+  os << "\n";
+}
+
+static void writePart(raw_ostream &os, const ModelInterface &part,
+                      StringRef name) {
+  int64_t length = part.cache->memoryLength;
+  std::string lengthText = length < 0
+                               ? part.dims[-1 - length].name + " of the input"
+                               : utostr(length);
+  os << replaceAll(replaceAll(encodeText, "$LENGTH", commentText(lengthText)),
+                   "@", name)
+     << "\n";
+  writeEntry(os, part, (name + "_" + cIdentifier(part.name)).str());
+}
+
+std::string makeHeader(const ModelInterface &model, bool hasWeights,
+                       ArrayRef<ModelInterface> parts) {
+  std::string name = modelIdentifier(model.name);
   std::string text;
   raw_string_ostream os(text);
-  std::string guard = StringRef(names.model).upper() + "_MODEL_H";
+  std::string guard = StringRef(name).upper() + "_MODEL_H";
   os << "/* The compiled model '" << commentText(model.name)
      << "': written by attnc, not to be edited. */\n\n#ifndef " << guard
      << "\n#define " << guard << "\n\n"
@@ -261,14 +264,16 @@ std::string makeHeader(const ModelInterface &model, bool hasWeights) {
         "other. */\n"
      << embeddedAttnHeader()
      << "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n";
-  writeDims(os, model, names);
-  writeTensors(os, model, model.inputs, names.inputs, names.model, true);
-  writeTensors(os, model, model.outputs, names.outputs, names.model, false);
-  std::string functions =
-      replaceAll(functionsText.ltrim(), "@OPEN@",
+  std::string open =
+      replaceAll(openText.ltrim(), "@OPEN@",
                  hasWeights ? openWithWeights : openWithoutWeights);
-  os << replaceAll(functions, "@", names.model)
-     << "\n#ifdef __cplusplus\n}\n#endif\n\n#endif /* " << guard << " */\n";
+  os << replaceAll(open, "@", name) << "\n";
+  if (model.cache)
+    writeCache(os, model, name);
+  writeEntry(os, model, entryPrefix(model));
+  for (const ModelInterface &part : parts)
+    writePart(os, part, name);
+  os << "\n#ifdef __cplusplus\n}\n#endif\n\n#endif /* " << guard << " */\n";
   return text;
 }
 

@@ -10,12 +10,16 @@ namespace attn::package {
 
 /// The names that C code sees: identifiers, unique within their struct.
 struct CNames {
-  /// Prefix of all functions and types of the model.
-  std::string model;
+  /// Prefix of the functions and types of one program.
+  std::string prefix;
   std::vector<std::string> dims, inputs, outputs;
 };
 
-CNames makeCNames(const ModelInterface &model);
+CNames makeCNames(const ModelInterface &model, llvm::StringRef prefix);
+
+/// The prefix of what runs a library's own program: the model's, and behind it
+/// "_step" for a program with a cache.
+std::string entryPrefix(const ModelInterface &model);
 
 /// `text` as a C and C++ identifier: characters that cannot be in one become
 /// '_', a leading digit and reserved words get one.
@@ -26,8 +30,9 @@ std::string cIdentifier(llvm::StringRef text);
 std::string modelIdentifier(llvm::StringRef name);
 
 /// The text of NAME.h: complete in itself, C99 and C++. A model without weights
-/// opens without a path.
-std::string makeHeader(const ModelInterface &model, bool hasWeights);
+/// opens without a path. `parts` are further programs of the library.
+std::string makeHeader(const ModelInterface &model, bool hasWeights,
+                       llvm::ArrayRef<ModelInterface> parts = {});
 
 } // namespace attn::package
 

@@ -4,6 +4,7 @@
 
 #include "codegen/package/Interface.h"
 #include "dialect/AttnDialect.h"
+#include "dialect/ProgramAttributes.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -38,7 +39,10 @@ private:
   FailureOr<TensorInterface> readTensor(const Boundary &boundary);
   FailureOr<attn_dtype> readType(const Boundary &boundary);
   LogicalResult readShape(const Boundary &boundary, TensorInterface &tensor);
+  LogicalResult readRole(const Boundary &boundary, TensorInterface &tensor);
   LogicalResult readDimMax();
+  LogicalResult readCache();
+  LogicalResult checkRoles(StringRef program);
   LogicalResult checkNames();
   int64_t dimOf(StringRef name);
 
@@ -65,7 +69,7 @@ FailureOr<ModelInterface> InterfaceReader::read() {
       return failure();
     model.outputs.push_back(*tensor);
   }
-  if (failed(readDimMax()) || failed(checkNames()))
+  if (failed(readDimMax()) || failed(checkNames()) || failed(readCache()))
     return failure();
   return std::move(model);
 }
@@ -85,7 +89,54 @@ InterfaceReader::readTensor(const Boundary &boundary) {
     return failure();
   if (Attribute bound = boundary.get(kBoundAttr))
     tensor.bound = cast<IntegerAttr>(bound).getInt();
+  if (failed(readRole(boundary, tensor)))
+    return failure();
   return tensor;
+}
+
+namespace {
+/// What a role asks of its tensor, and the programs that need it.
+struct Role {
+  StringLiteral name;
+  attn_role role;
+  int64_t rank;
+  attn_dtype dtype;
+  bool step, encode;
+};
+} // namespace
+
+static constexpr Role roles[] = {
+    {"tokens", ATTN_ROLE_TOKENS, 2, ATTN_I64, true, false},
+    {"counts", ATTN_ROLE_COUNTS, 1, ATTN_I64, true, false},
+    {"past", ATTN_ROLE_PAST, 1, ATTN_I64, true, false},
+    {"pages", ATTN_ROLE_PAGES, 2, ATTN_I64, true, false},
+    {"cache", ATTN_ROLE_CACHE, 2, ATTN_F32, true, true},
+    {"memory_pages", ATTN_ROLE_MEMORY_PAGES, 2, ATTN_I64, false, true},
+    {"memory_lengths", ATTN_ROLE_MEMORY_LENGTHS, 1, ATTN_I64, false, false},
+};
+
+StringRef nameOfRole(attn_role role) {
+  for (const Role &known : roles)
+    if (known.role == role)
+      return known.name;
+  return "";
+}
+
+LogicalResult InterfaceReader::readRole(const Boundary &boundary,
+                                        TensorInterface &tensor) {
+  auto name = cast_or_null<StringAttr>(boundary.get(kRoleAttr));
+  if (!name)
+    return success();
+  const Role *role =
+      llvm::find_if(roles, [&](const Role &r) { return r.name == name; });
+  tensor.role = role->role;
+  if (tensor.dtype != role->dtype ||
+      static_cast<int64_t>(tensor.shape.size()) != role->rank)
+    return fail(boundary) << "has role '" << name.getValue()
+                          << "' and expects a tensor of rank " << role->rank
+                          << " of " << (role->dtype ? "i64" : "f32")
+                          << ", but got " << boundary.type;
+  return success();
 }
 
 FailureOr<attn_dtype> InterfaceReader::readType(const Boundary &boundary) {
@@ -149,6 +200,69 @@ LogicalResult InterfaceReader::checkNames() {
                << (tensors == &model.inputs ? "arguments" : "results")
                << " named '" << tensor.name << "'";
   }
+  return success();
+}
+
+LogicalResult InterfaceReader::checkRoles(StringRef program) {
+  for (const Role &role : roles) {
+    auto count = llvm::count_if(model.inputs, [&](const TensorInterface &t) {
+      return t.role == role.role;
+    });
+    bool needed = program == "step" ? role.step : role.encode;
+    bool paired = program == "step" && (role.role == ATTN_ROLE_MEMORY_PAGES ||
+                                        role.role == ATTN_ROLE_MEMORY_LENGTHS);
+    if (count > 1 || (needed ? count != 1 : count != 0 && !paired))
+      return function.emitError("of program '")
+             << program << "' expects "
+             << (needed   ? "one argument"
+                 : paired ? "at most one argument"
+                          : "no argument")
+             << " of role '" << role.name << "', but got " << count;
+  }
+  return success();
+}
+
+/// The size of a page from the type of the cache, the rest from attributes.
+LogicalResult InterfaceReader::readCache() {
+  auto program = function->getAttrOfType<StringAttr>(kProgramAttr);
+  if (!program) {
+    for (const TensorInterface &input : model.inputs)
+      if (input.role != ATTN_ROLE_NONE)
+        return function.emitError("has an argument of role '")
+               << nameOfRole(input.role) << "' and expects 'attn.program'";
+    return success();
+  }
+  if (failed(checkRoles(program)))
+    return failure();
+  const TensorInterface *cache =
+      llvm::find_if(model.inputs, [](const TensorInterface &input) {
+        return input.role == ATTN_ROLE_CACHE;
+      }).operator->();
+  // Whole panels, so that every page is aligned alike.
+  if (cache->shape[1] < 1 || cache->shape[1] % kPanelLanes)
+    return function.emitError("expects pages of a multiple of ")
+           << kPanelLanes << " floats, but got " << shapeText(model, *cache);
+  CacheInterface info;
+  info.pageTokens = kPageTokens;
+  info.pageBytes = cache->shape[1] * static_cast<int64_t>(sizeof(float));
+  if (auto positions = function->getAttrOfType<IntegerAttr>(kMaxPositionsAttr))
+    info.positions = positions.getInt();
+  Attribute length = function->getAttr(kMemoryLengthAttr);
+  if (!length != (program == "step"))
+    return function.emitError("of program '")
+           << program.getValue() << "' expects " << (length ? "no " : "")
+           << "'attn.memory_length'";
+  if (auto number = dyn_cast_or_null<IntegerAttr>(length))
+    info.memoryLength = number.getInt();
+  if (auto name = dyn_cast_or_null<StringAttr>(length)) {
+    size_t known = model.dims.size();
+    info.memoryLength = -1 - dimOf(name);
+    if (model.dims.size() > known)
+      return function.emitError("'attn.memory_length' expects a dynamic "
+                                "dimension of an argument, but got ")
+             << name;
+  }
+  model.cache = info;
   return success();
 }
 

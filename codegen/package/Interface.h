@@ -7,6 +7,7 @@
 
 #include "attn/abi.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,15 @@ struct TensorInterface {
   std::vector<int64_t> shape;
   /// Elements of an integer input lie in [0, bound); 0: no bound.
   int64_t bound = 0;
+  attn_role role = ATTN_ROLE_NONE;
+};
+
+/// What attn_cache_info says.
+struct CacheInterface {
+  int64_t pageTokens = 0;
+  int64_t pageBytes = 0;
+  int64_t positions = 0;
+  int64_t memoryLength = 0;
 };
 
 struct ModelInterface {
@@ -37,12 +47,18 @@ struct ModelInterface {
   /// In the order in which inputs, then outputs, mention them first.
   std::vector<DimInterface> dims;
   std::vector<TensorInterface> inputs, outputs;
+  /// Of functions that carry attn.program.
+  std::optional<CacheInterface> cache;
 };
 
 /// Reads the interface of a model function from attn.name, attn.dims,
-/// attn.bound and attn.dim_max (see the attn dialect). Attributes that are
+/// attn.bound, attn.dim_max and, with a cache, attn.role, attn.max_positions and
+/// attn.memory_length (see the attn dialect). Attributes that are
 /// missing or contradict the types are errors at the function.
 llvm::FailureOr<ModelInterface> describeModel(mlir::func::FuncOp function);
+
+/// "tokens" for ATTN_ROLE_TOKENS, and so on; "" for none.
+llvm::StringRef nameOfRole(attn_role role);
 
 /// The text of a shape for people: "[batch, 3, 224, 224]".
 std::string shapeText(const ModelInterface &model,

@@ -42,11 +42,8 @@ static Expected<std::unique_ptr<Module>> translate(mlir::ModuleOp code,
 }
 
 /// Plan and body are seen by the model's other objects, nothing is by others.
-static Error setVisibility(Module &module, StringRef model,
-                           const TargetSpec &target) {
-  for (GlobalValue &value : module.global_values())
-    if (!value.isDeclaration() && !value.getName().starts_with("llvm."))
-      value.setLinkage(GlobalValue::InternalLinkage);
+static Error exposeFunctions(Module &module, StringRef model,
+                             const TargetSpec &target) {
   for (StringRef name : {"plan", "body"}) {
     std::string symbol = variantSymbol(model, target.isa, name);
     Function *function = module.getFunction(symbol);
@@ -56,6 +53,17 @@ static Error setVisibility(Module &module, StringRef model,
     function->setLinkage(GlobalValue::ExternalLinkage);
     function->setVisibility(GlobalValue::HiddenVisibility);
   }
+  return Error::success();
+}
+
+static Error setVisibility(Module &module, ArrayRef<std::string> models,
+                           const TargetSpec &target) {
+  for (GlobalValue &value : module.global_values())
+    if (!value.isDeclaration() && !value.getName().starts_with("llvm."))
+      value.setLinkage(GlobalValue::InternalLinkage);
+  for (StringRef model : models)
+    if (Error error = exposeFunctions(module, model, target))
+      return error;
   return Error::success();
 }
 
@@ -71,10 +79,9 @@ static void setTargetAttributes(Module &module, const TargetSpec &target) {
   }
 }
 
-Expected<std::unique_ptr<Module>> makeVariantModule(mlir::ModuleOp code,
-                                                    StringRef model,
-                                                    const TargetSpec &target,
-                                                    LLVMContext &context) {
+Expected<std::unique_ptr<Module>>
+makeVariantModule(mlir::ModuleOp code, ArrayRef<std::string> models,
+                  const TargetSpec &target, LLVMContext &context) {
   Expected<std::unique_ptr<TargetMachine>> machine =
       createTargetMachine(target);
   if (!machine)
@@ -82,7 +89,7 @@ Expected<std::unique_ptr<Module>> makeVariantModule(mlir::ModuleOp code,
   Expected<std::unique_ptr<Module>> module = translate(code, context);
   if (!module)
     return module.takeError();
-  if (Error error = setVisibility(**module, model, target))
+  if (Error error = setVisibility(**module, models, target))
     return std::move(error);
   setTargetAttributes(**module, target);
   std::string problems;

@@ -29,10 +29,11 @@ std::string variantSymbol(llvm::StringRef model, llvm::StringRef isa,
                           llvm::StringRef function);
 
 /// Translates a module of the LLVM dialect that defines plan and body of one
-/// variant (named by variantSymbol, as attn_variant in attn/abi.h declares
-/// them), and optimises it. All other definitions become private to it.
+/// variant of each of `models` (named by variantSymbol, as attn_variant in
+/// attn/abi.h declares them), and optimises it. All other definitions become
+/// private to it.
 llvm::Expected<std::unique_ptr<llvm::Module>>
-makeVariantModule(mlir::ModuleOp code, llvm::StringRef model,
+makeVariantModule(mlir::ModuleOp code, llvm::ArrayRef<std::string> models,
                   const TargetSpec &target, llvm::LLVMContext &context);
 
 /// Object code of a module, named `name`. Equal modules give equal bytes.

@@ -14,21 +14,35 @@
 
 namespace attn::package {
 
-/// What attn_program (attn/abi.h) says of a model.
-struct ProgramSpec {
+/// What differs between the programs of one library.
+struct FunctionSpec {
   ModelInterface interface;
-  /// One for each variant, best first, all of one architecture.
-  std::vector<const TargetSpec *> variants;
   /// Planned buffers: attn_variant.plan writes two offsets more.
   uint32_t bufferCount = 0;
+  /// What a run launches, for the description; may be empty.
+  llvm::json::Array launches;
+};
+
+/// What attn_program (attn/abi.h) says of a model: its own function and what
+/// all parts share.
+struct ProgramSpec : FunctionSpec {
+  /// Further programs over the same weights, named by what they do: "encode".
+  std::vector<FunctionSpec> parts;
+  /// One for each variant, best first, all of one architecture.
+  std::vector<const TargetSpec *> variants;
   /// As assignOffsets returned; 0 without weights.
   uint64_t weightsBytes = 0;
   /// Parameters of a program without weights; empty where there are none.
   std::string constants;
   BuildId buildId{};
-  /// What a run launches, for the description; may be empty.
-  llvm::json::Array launches;
 };
+
+/// What variantSymbol names the functions of a part of the library `name` by:
+/// "marian_encode"; "marian" for its own program, whose part is "".
+std::string partSymbol(llvm::StringRef name, llvm::StringRef part);
+
+/// The symbols of all programs of a library, its own first.
+std::vector<std::string> functionSymbols(const ProgramSpec &spec);
 
 /// The description that NAME_describe returns, as JSON.
 std::string describeProgram(const ProgramSpec &spec);

@@ -4,6 +4,7 @@
 #include "frontend/model/Model.h"
 
 #include "dialect/AttnOps.h"
+#include "dialect/ProgramAttributes.h"
 #include "frontend/huggingface/ModelDirectory.h"
 #include "frontend/language/Language.h"
 #include "frontend/weights/Message.h"
@@ -290,16 +291,26 @@ Expected<Model> openModel(mlir::MLIRContext *context,
   return model;
 }
 
-mlir::func::FuncOp Model::function() {
-  mlir::func::FuncOp found;
-  for (auto function : module->getOps<mlir::func::FuncOp>()) {
-    if (function.isDeclaration() || function->hasAttr(kKernelAttr))
-      continue;
-    if (found)
-      return {};
-    found = function;
-  }
+SmallVector<mlir::func::FuncOp> Model::functions() {
+  SmallVector<mlir::func::FuncOp> found;
+  for (auto function : module->getOps<mlir::func::FuncOp>())
+    if (!function.isDeclaration() && !function->hasAttr(kKernelAttr))
+      found.push_back(function);
+  auto isStep = [](mlir::func::FuncOp function) {
+    auto program = function->getAttrOfType<mlir::StringAttr>(kProgramAttr);
+    return program && program.getValue() == "step";
+  };
+  llvm::stable_sort(found, [&](mlir::func::FuncOp a, mlir::func::FuncOp b) {
+    return isStep(a) > isStep(b);
+  });
   return found;
+}
+
+mlir::func::FuncOp Model::function() {
+  SmallVector<mlir::func::FuncOp> all = functions();
+  bool isOne = all.size() == 1 ||
+               (all.size() == 2 && all.front()->hasAttr(kProgramAttr));
+  return isOne ? all.front() : mlir::func::FuncOp();
 }
 
 } // namespace attn::frontend

@@ -52,8 +52,10 @@ struct Model {
   std::optional<std::string> preprocessor;
   std::string preprocessorPath;
 
-  /// The model function: the only function that is neither a kernel nor a
-  /// declaration.
+  /// The functions that are neither kernels nor declarations: the model
+  /// function or, of a model with a cache, "step" and then "encode".
+  llvm::SmallVector<mlir::func::FuncOp> functions();
+  /// The first of them; null where there are none, or others.
   mlir::func::FuncOp function();
 };
 

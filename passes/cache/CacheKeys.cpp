@@ -3,6 +3,7 @@
 // whole sequence.
 
 #include "dialect/AttnOps.h"
+#include "dialect/ProgramAttributes.h"
 #include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
 #include "passes/Remarks.h"
@@ -243,11 +244,15 @@ private:
       return builder.getArrayAttr(names);
     };
     for (BlockArgument argument : function.getArguments())
-      if (tokens.isTokenInput(argument))
+      if (tokens.isTokenInput(argument)) {
+        if (isa<IntegerType>(getElementTypeOrSelf(argument)))
+          function.setArgAttr(argument.getArgNumber(), kRoleAttr,
+                              builder.getStringAttr("tokens"));
         function.setArgAttr(argument.getArgNumber(), kDimsAttr,
                             rename(function.getArgAttrOfType<ArrayAttr>(
                                        argument.getArgNumber(), kDimsAttr),
                                    "tokens"));
+      }
     function.setResultAttr(
         0, kDimsAttr,
         rename(function.getResultAttrOfType<ArrayAttr>(0, kDimsAttr),
@@ -318,10 +323,13 @@ struct CacheKeys : attn::impl::CacheKeysBase<CacheKeys> {
       func::FuncOp encode = makeEncodeFunction(model, tokens->crossAttentions,
                                                layout.cross, layout.floats);
       encode.setName(name + "_encode");
+      if (failed(setMemoryLength(model, encode, tokens->crossAttentions)))
+        return encode.erase(), failure();
       SymbolTable(getOperation())
           .insert(encode, std::next(Block::iterator(model)));
     }
     model.setName(name + "_step");
+    model->setAttr(kProgramAttr, StringAttr::get(&getContext(), "step"));
     return StepFunction(model, *tokens, layout, *dimension).derive();
   }
 };

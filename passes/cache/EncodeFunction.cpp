@@ -3,7 +3,9 @@
 
 #include "passes/cache/EncodeFunction.h"
 
+#include "dialect/ProgramAttributes.h"
 #include "passes/ModelFunctions.h"
+#include "passes/plan/SymbolicShapes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -20,7 +22,8 @@ BlockArgument attn::addModelInput(func::FuncOp function, StringRef name,
   unsigned number = function.getNumArguments();
   auto attributes = builder.getDictionaryAttr(
       {builder.getNamedAttr(kNameAttr, builder.getStringAttr(name)),
-       builder.getNamedAttr(kDimsAttr, builder.getStrArrayAttr(dims))});
+       builder.getNamedAttr(kDimsAttr, builder.getStrArrayAttr(dims)),
+       builder.getNamedAttr(kRoleAttr, builder.getStringAttr(name))});
   if (failed(
           function.insertArgument(number, type, attributes, function.getLoc())))
     llvm_unreachable("arguments of a model function can be added");
@@ -106,12 +109,46 @@ static void keepLimits(func::FuncOp function) {
                       DictionaryAttr::get(function.getContext(), kept));
 }
 
+LogicalResult attn::setMemoryLength(func::FuncOp model, func::FuncOp encode,
+                                    ArrayRef<AttentionOp> attentions) {
+  FailureOr<SymbolicShapes> shapes = SymbolicShapes::compute(model);
+  if (failed(shapes))
+    return failure();
+  auto lengthOf = [&](AttentionOp attention) {
+    return shapes->shapeOf(attention.getKeys().front())[2];
+  };
+  AttentionOp first = attentions.front();
+  DimExpr length = lengthOf(first);
+  for (AttentionOp attention : attentions)
+    if (!(lengthOf(attention) == length))
+      return attention.emitError("expects ")
+             << length.str(shapes->symbols())
+             << " keys, as another attention over what is encoded has, but got "
+             << lengthOf(attention).str(shapes->symbols());
+  Builder builder(encode.getContext());
+  if (std::optional<int64_t> constant = length.asConstant()) {
+    encode->setAttr(kMemoryLengthAttr, builder.getI64IntegerAttr(*constant));
+    return success();
+  }
+  for (auto [i, symbol] : llvm::enumerate(shapes->symbols())) {
+    if (!(length == DimExpr::symbol(i)))
+      continue;
+    encode->setAttr(kMemoryLengthAttr, builder.getStringAttr(symbol));
+    return success();
+  }
+  return first.emitError(
+             "expects keys of a fixed number or of a dynamic dimension of the "
+             "model, but got ")
+         << length.str(shapes->symbols());
+}
+
 func::FuncOp attn::makeEncodeFunction(func::FuncOp model,
                                       ArrayRef<AttentionOp> attentions,
                                       ArrayRef<int64_t> offsets,
                                       int64_t pageFloats) {
   IRMapping mapping;
   auto encode = cast<func::FuncOp>(model->clone(mapping));
+  encode->setAttr(kProgramAttr, StringAttr::get(model.getContext(), "encode"));
   auto table = RankedTensorType::get({1, ShapedType::kDynamic},
                                      IntegerType::get(model.getContext(), 64));
   BlockArgument pages =

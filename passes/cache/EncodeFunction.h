@@ -18,7 +18,14 @@ mlir::func::FuncOp makeEncodeFunction(mlir::func::FuncOp model,
                                       llvm::ArrayRef<int64_t> offsets,
                                       int64_t pageFloats);
 
-/// Appends an argument with its public name and names of dynamic dimensions.
+/// Says on the encode function how many positions it writes; the model is as it
+/// was before its step was derived.
+mlir::LogicalResult setMemoryLength(mlir::func::FuncOp model,
+                                    mlir::func::FuncOp encode,
+                                    llvm::ArrayRef<AttentionOp> attentions);
+
+/// Appends an argument with its public name, which is its role, and names of
+/// dynamic dimensions.
 mlir::BlockArgument addModelInput(mlir::func::FuncOp function,
                                   llvm::StringRef name,
                                   mlir::RankedTensorType type,

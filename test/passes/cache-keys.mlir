@@ -4,13 +4,13 @@
 // no attention needs, is computed for the last row of each sequence alone.
 // CHECK-LABEL: func @causal_step
 // CHECK-SAME: %[[X:[^:]*]]: tensor<1x?x8xf32> {attn.dims = ["", "tokens", ""], attn.name = "x"}
-// CHECK-SAME: %[[IDS:[^:]*]]: tensor<1x?xi64>
-// CHECK-SAME: %[[COUNTS:[^:]*]]: tensor<?xi64> {attn.dims = ["sequences"], attn.name = "counts"}
-// CHECK-SAME: %[[PAST:[^:]*]]: tensor<?xi64> {attn.dims = ["sequences"], attn.name = "past"}
-// CHECK-SAME: %[[PAGES:[^:]*]]: tensor<?x?xi64> {attn.dims = ["sequences", "blocks"], attn.name = "pages"}
-// CHECK-SAME: %[[CACHE:[^:]*]]: tensor<?x1536xf32> {attn.dims = ["page_count", ""], attn.in_place, attn.name = "cache"})
+// CHECK-SAME: %[[IDS:[^:]*]]: tensor<1x?xi64> {{.*}} attn.role = "tokens"}
+// CHECK-SAME: %[[COUNTS:[^:]*]]: tensor<?xi64> {attn.dims = ["sequences"], attn.name = "counts", attn.role = "counts"}
+// CHECK-SAME: %[[PAST:[^:]*]]: tensor<?xi64> {attn.dims = ["sequences"], attn.name = "past", attn.role = "past"}
+// CHECK-SAME: %[[PAGES:[^:]*]]: tensor<?x?xi64> {attn.dims = ["sequences", "blocks"], attn.name = "pages", attn.role = "pages"}
+// CHECK-SAME: %[[CACHE:[^:]*]]: tensor<?x1536xf32> {attn.dims = ["page_count", ""], attn.in_place, attn.name = "cache", attn.role = "cache"})
 // CHECK-SAME: -> (tensor<1x?x4xf32> {attn.dims = ["", "sequences", ""], attn.name = "y"})
-// CHECK-SAME: attributes {attn.max_positions = 32 : i64}
+// CHECK-SAME: attributes {attn.max_positions = 32 : i64, attn.program = "step"}
 // CHECK: %[[STARTS:.*]], %[[LENGTHS:.*]], %[[SEQUENCE:.*]], %[[POSITION:.*]] = attn.token_rows %[[COUNTS]], %[[PAST]] like %[[IDS]]
 // CHECK: %[[PLACES:.*]] = attn.embedding %[[POSITION]], %{{.*}} : tensor<?xi64>, tensor<32x8xf32> -> tensor<?x8xf32>
 // CHECK: %[[SUM:.*]] = linalg.generic {{.*}} ins(%[[X]], %[[PLACES]]
@@ -66,15 +66,16 @@ func.func @causal(%x: tensor<1x?x8xf32> {attn.name = "x", attn.dims = ["", "n", 
 // function fills.
 // CHECK-LABEL: func @cross_step
 // CHECK-SAME: attn.name = "memory_pages"
-// CHECK-SAME: %[[LENGTHS:[^:]*]]: tensor<?xi64> {attn.dims = ["sequences"], attn.name = "memory_lengths"}
+// CHECK-SAME: %[[LENGTHS:[^:]*]]: tensor<?xi64> {attn.dims = ["sequences"], attn.name = "memory_lengths", attn.role = "memory_lengths"}
 // CHECK-SAME: %[[CACHE:[^:]*]]: tensor<?x1536xf32>
 // CHECK: attn.append
 // CHECK: %[[KEYS:.*]], %[[VALUES:.*]] = attn.read_pages %[[CACHE]]
 // CHECK: attn.attention {{.*}} keys(%[[KEYS]] : {{.*}}) value(%[[VALUES]] : {{.*}}) rows(%{{.*}}, %[[LENGTHS]] :
 // CHECK-LABEL: func @cross_encode
 // CHECK-SAME: %[[MEMORY:[^:]*]]: tensor<1x1x?x8xf32>
-// CHECK-SAME: %[[PAGES:[^:]*]]: tensor<1x?xi64> {attn.dims = ["", "memory_blocks"], attn.name = "memory_pages"}
+// CHECK-SAME: %[[PAGES:[^:]*]]: tensor<1x?xi64> {attn.dims = ["", "memory_blocks"], attn.name = "memory_pages", attn.role = "memory_pages"}
 // CHECK-SAME: %[[CACHE:[^:]*]]: tensor<?x1536xf32>
+// CHECK-SAME: attributes {attn.memory_length = "m", attn.program = "encode"}
 // CHECK: %[[KEY:.*]] = attn.rms_norm %[[MEMORY]]
 // CHECK: attn.append %[[KEY]], %[[MEMORY]] to %[[CACHE]] at %{{.*}} rows(%{{.*}}, %{{.*}}) pages(%[[PAGES]])
 // CHECK-NEXT: return

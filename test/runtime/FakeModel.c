@@ -66,9 +66,10 @@ static const attn_dim_info dims[] = {{"batch", 1, 1000},
                                      {"length", 0, INT64_C(1) << 62}};
 static const int64_t matrix[] = {-1, -2}, vector[] = {-1};
 static const attn_tensor_info inputs[] = {
-    {"ids", ATTN_I64, 2, matrix, FAKE_VOCABULARY},
-    {"scale", ATTN_F32, 1, vector, 0}};
-static const attn_tensor_info outputs[] = {{"y", ATTN_F32, 2, matrix, 0}};
+    {"ids", ATTN_I64, 2, matrix, FAKE_VOCABULARY, ATTN_ROLE_NONE},
+    {"scale", ATTN_F32, 1, vector, 0, ATTN_ROLE_NONE}};
+static const attn_tensor_info outputs[] = {
+    {"y", ATTN_F32, 2, matrix, 0, ATTN_ROLE_NONE}};
 static const attn_variant variants[] = {{"any", 0, plan, body}};
 
 const attn_program fake_model = {
@@ -103,8 +104,9 @@ static int32_t copy(const attn_frame *frame) {
 
 static const int64_t pair[] = {2};
 static const attn_tensor_info kernel_input[] = {
-    {"scale", ATTN_F32, 1, pair, 0}};
-static const attn_tensor_info kernel_output[] = {{"y", ATTN_F32, 1, pair, 0}};
+    {"scale", ATTN_F32, 1, pair, 0, ATTN_ROLE_NONE}};
+static const attn_tensor_info kernel_output[] = {
+    {"y", ATTN_F32, 1, pair, 0, ATTN_ROLE_NONE}};
 static const attn_variant kernel_variants[] = {
     {"impossible", UINT64_C(1) << 63, plan_nothing, copy},
     {"any", 0, plan_nothing, copy}};

@@ -2,6 +2,7 @@
 // The C++ wrapper, with exceptions.
 
 #include "attn/attn.hpp"
+#include "test/runtime/FakeStep.h"
 #include "test/runtime/WeightsOnDisk.h"
 #include "gmock/gmock.h"
 #include <array>
@@ -136,6 +137,31 @@ TEST_F(WrapperTest, ModelsWithoutWeightsOpenWithoutAPath) {
   std::array<float, 2> result{};
   run({scale}, {result});
   EXPECT_THAT(result, ElementsAre(1, 10));
+}
+
+TEST(WrapperPartsTest, EncodesAndSteps) {
+  attn::Model model(fake_step), encoder = model.part("encode");
+  EXPECT_FALSE(model.part("decode"));
+  EXPECT_FALSE(encoder.part("encode"));
+  constexpr std::size_t pages = 3, floats = pages * FAKE_PAGE_FLOATS;
+  attn::Workspace memory(floats * sizeof(float));
+  attn::Span<float> cache(static_cast<float *>(memory.data()), floats);
+  std::vector<int64_t> source{7, 8}, memoryPages{2}, tokens{1, 2}, counts{2},
+      past{0}, table{0}, lengths{2};
+  std::vector<float> logits(FAKE_DIGITS);
+  attn::Run(encoder, {2, 1, pages})(
+      {source, memoryPages, attn::Input::inPlace(cache)}, {});
+  attn::Run step(model, {2, 1, 1, pages, 1});
+  step({tokens, counts, past, table, memoryPages, lengths,
+        attn::Input::inPlace(cache)},
+       {logits});
+  EXPECT_EQ(logits[(7 + 8 + 1 + 2) % 10], 1);
+  EXPECT_THAT(errorOf([&] {
+                step({tokens, counts, past, table, memoryPages, lengths,
+                      attn::Span<const float>(cache.data(), cache.size())},
+                     {logits});
+              }).what(),
+              HasSubstr("tensor 'cache' is written: expects Input::inPlace"));
 }
 
 } // namespace

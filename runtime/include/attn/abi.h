@@ -16,13 +16,26 @@ extern "C" {
 #endif
 
 /* Raised with every incompatible change of the structures below. */
-#define ATTN_ABI_VERSION 2
+#define ATTN_ABI_VERSION 3
 
 /* A dynamic dimension: its name and the sizes it may have. */
 typedef struct attn_dim_info {
   const char *name;
   int64_t min, max;
 } attn_dim_info;
+
+/* What an input of a program with a key and value cache is for. Sequences are
+   numbered in the order in which their new tokens are packed. */
+typedef enum attn_role {
+  ATTN_ROLE_NONE = 0,
+  ATTN_ROLE_TOKENS = 1, /* [1, tokens]: the new tokens of all sequences */
+  ATTN_ROLE_COUNTS = 2, /* [sequences]: how many of them each one has */
+  ATTN_ROLE_PAST = 3,   /* [sequences]: positions that the cache holds */
+  ATTN_ROLE_PAGES = 4,  /* [sequences, blocks]: the page of each block */
+  ATTN_ROLE_CACHE = 5,  /* [page_count, floats of a page]: read and written */
+  ATTN_ROLE_MEMORY_PAGES = 6,  /* as pages, of the encoder's positions */
+  ATTN_ROLE_MEMORY_LENGTHS = 7 /* [sequences]: the encoder's positions */
+} attn_role;
 
 /* An input or output tensor, dense and row-major. shape[i] >= 0 is a static
    size; shape[i] == -1 - d is dynamic dimension d of the program. For integer
@@ -33,13 +46,25 @@ typedef struct attn_tensor_info {
   int32_t rank;
   const int64_t *shape;
   int64_t bound;
+  int32_t role; /* attn_role */
 } attn_tensor_info;
+
+/* The cache of a program that has one. A page holds what page_tokens
+   consecutive positions of one sequence leave behind. */
+typedef struct attn_cache_info {
+  int64_t page_tokens;
+  int64_t page_bytes;
+  int64_t positions; /* the most that a sequence may have; 0: no limit */
+  /* Of a program that encodes: how many positions it writes to its memory
+     pages, a size or -1 - d for dimension d; 0 for others. */
+  int64_t memory_length;
+} attn_cache_info;
 
 /* Everything one run needs; passed to attn_variant.body. */
 typedef struct attn_frame {
   const int64_t *dims;    /* one for each dynamic dimension */
   const int64_t *offsets; /* of the planned buffers in the workspace, bytes */
-  const void *const *inputs;
+  const void *const *inputs; /* a cache among them is written */
   void *const *outputs;
   const char *weights;           /* of the weights file's data, or constants */
   char *workspace;               /* 64-byte aligned */
@@ -93,14 +118,17 @@ typedef struct attn_functions {
                          void *workspace, size_t bytes, const int64_t *dims,
                          attn_run **run, attn_error *error);
   /* Computes the outputs. Allocates nothing and touches no global state.
-     Outputs overlap no input and no other output. When it returns
-     ATTN_INVALID_ARGUMENT or ATTN_OUT_OF_RANGE no output was touched. */
+     Outputs and cache overlap no input and no other output. When it returns
+     ATTN_INVALID_ARGUMENT or ATTN_OUT_OF_RANGE none of them was touched. */
   attn_status (*run)(attn_run *run, const void *const *inputs,
                      void *const *outputs, attn_error *error);
   /* Equivalent to: workspace_bytes, allocate, prepare, run, free. */
   attn_status (*call)(const attn_model *model, const attn_executor *executor,
                       const int64_t *dims, const void *const *inputs,
                       void *const *outputs, attn_error *error);
+  /* The model of program->parts[index], for workspace_bytes, prepare and call:
+     opened and closed with `model`. NULL where there is no such part. */
+  const attn_model *(*part)(const attn_model *model, uint32_t index);
 } attn_functions;
 
 /* A compiled model or kernel. Its library exports
@@ -119,6 +147,13 @@ struct attn_program {
   /* Values that depend on no weight, such as tables of positions, for programs
      without a weights file: what attn_frame.weights points to. May be NULL. */
   const char *constants;
+  /* NULL for a program without a cache. */
+  const attn_cache_info *cache;
+  /* Further programs over the same weights: "encode" of an encoder-decoder,
+     whose own program makes the decoder's steps. They have the same variants,
+     build id and functions, and no parts. */
+  uint32_t part_count;
+  const attn_program *const *parts;
 };
 
 #ifdef __cplusplus

@@ -24,6 +24,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <initializer_list>
 #include <memory>
 #include <new>
@@ -37,11 +38,11 @@ namespace attn {
 // One program may hold parts that were compiled with another version of this
 // header, or with other support for exceptions.
 #ifdef ATTN_NO_EXCEPTIONS
-inline namespace abi2_status {
+inline namespace abi3_status {
 #else
-inline namespace abi2 {
+inline namespace abi3 {
 #endif
-static_assert(ATTN_ABI_VERSION == 2, "the namespace bears the ABI's version");
+static_assert(ATTN_ABI_VERSION == 3, "the namespace bears the ABI's version");
 
 /// Elements in somebody else's memory, as std::span of C++20.
 template <typename T> class Span {
@@ -133,14 +134,23 @@ public:
                 decltype(std::declval<const Container &>().data())>>>
   Input(const Container &container) : Input(Span<const T>(container)) {}
 
+  /// A cache: an input that is written, too.
+  static Input inPlace(Span<float> cache) {
+    Input input(Span<const float>(cache.data(), cache.size()));
+    input.isWritten = true;
+    return input;
+  }
+
   const void *data() const { return pointer; }
   std::size_t size() const { return count; }
   attn_dtype dtype() const { return type; }
+  bool written() const { return isWritten; }
 
 private:
   const void *pointer;
   std::size_t count;
   attn_dtype type;
+  bool isWritten = false;
 };
 
 /// An output: as an input, but written.
@@ -159,6 +169,7 @@ public:
   void *data() const { return pointer; }
   std::size_t size() const { return count; }
   attn_dtype dtype() const { return type; }
+  bool written() const { return true; }
 
 private:
   void *pointer;
@@ -221,6 +232,21 @@ public:
   /// The instruction set that was picked.
   const char *isa() const noexcept { return functions().isa(handle.get()); }
 
+  /// A further program over the same weights, such as "encode" of an
+  /// encoder-decoder; no model where there is none of that name. This model
+  /// outlives it.
+  Model part(const char *name) const noexcept {
+    Model found;
+    for (std::uint32_t i = 0; handle && i < description->part_count; ++i)
+      if (std::strcmp(description->parts[i]->name, name) == 0) {
+        found.handle =
+            Handle(const_cast<attn_model *>(functions().part(handle.get(), i)),
+                   Close{nullptr});
+        found.description = description->parts[i];
+      }
+    return found;
+  }
+
   /// Exact bytes of workspace for a run at `dims` with `slots` slots.
   attn_status tryWorkspaceBytes(Span<const int64_t> dims, std::size_t slots,
                                 std::size_t &bytes,
@@ -247,7 +273,8 @@ private:
   struct Close {
     const attn_functions *functions;
     void operator()(attn_model *model) const noexcept {
-      functions->close(model);
+      if (functions) // a part is its whole's
+        functions->close(model);
     }
   };
   using Handle = std::unique_ptr<attn_model, Close>;
@@ -387,6 +414,10 @@ private:
         return detail::fail(error, ATTN_INVALID_ARGUMENT,
                             "tensor '%s' expects %zu elements, but got %zu",
                             infos[i].name, expected, tensor.size());
+      if (infos[i].role == ATTN_ROLE_CACHE && !tensor.written())
+        return detail::fail(error, ATTN_INVALID_ARGUMENT,
+                            "tensor '%s' is written: expects Input::inPlace",
+                            infos[i].name);
       pointers[i] = tensor.data();
     }
     return ATTN_OK;

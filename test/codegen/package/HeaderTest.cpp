@@ -65,8 +65,8 @@ TEST(Header, ModelNamesKeepAwayFromTheRuntimeAndLibc) {
 }
 
 TEST(Header, NamesThatCollideGetNumbers) {
-  CNames names = makeCNames(bert());
-  EXPECT_EQ(names.model, "bert_base_v2");
+  CNames names = makeCNames(bert(), entryPrefix(bert()));
+  EXPECT_EQ(names.prefix, "bert_base_v2");
   EXPECT_THAT(names.inputs, ElementsAre("input_ids", "class_", "a_b", "a_b_2"));
 }
 
@@ -118,6 +118,98 @@ attn_status call(attn_model *model, const fixed_outputs *outputs) {
 )"));
   EXPECT_THAT(makeHeader(model, /*hasWeights=*/false),
               HasSubstr("It has no weights"));
+}
+
+ModelInterface translatorStep() {
+  ModelInterface model;
+  model.name = "marian";
+  model.dims = {
+      {"tokens"}, {"sequences"}, {"blocks"}, {"page_count"}, {"memory_blocks"}};
+  model.inputs = {
+      {"decoder_input_ids", ATTN_I64, {1, -1}, 70, ATTN_ROLE_TOKENS},
+      {"counts", ATTN_I64, {-2}, 0, ATTN_ROLE_COUNTS},
+      {"past", ATTN_I64, {-2}, 0, ATTN_ROLE_PAST},
+      {"pages", ATTN_I64, {-2, -3}, 0, ATTN_ROLE_PAGES},
+      {"memory_pages", ATTN_I64, {-2, -5}, 0, ATTN_ROLE_MEMORY_PAGES},
+      {"memory_lengths", ATTN_I64, {-2}, 0, ATTN_ROLE_MEMORY_LENGTHS},
+      {"cache", ATTN_F32, {-4, 1024}, 0, ATTN_ROLE_CACHE}};
+  model.outputs = {{"logits", ATTN_F32, {1, -2, 70}}};
+  model.cache = {64, 4096, 512, 0};
+  return model;
+}
+
+ModelInterface translatorEncoder() {
+  ModelInterface model;
+  model.name = "encode";
+  model.dims = {{"sequence", 1, 512}, {"memory_blocks"}, {"page_count"}};
+  model.inputs = {
+      {"input_ids", ATTN_I64, {1, -1}, 70},
+      {"memory_pages", ATTN_I64, {1, -2}, 0, ATTN_ROLE_MEMORY_PAGES},
+      {"cache", ATTN_F32, {-3, 1024}, 0, ATTN_ROLE_CACHE}};
+  model.cache = {64, 4096, 0, -1};
+  return model;
+}
+
+constexpr llvm::StringLiteral translate = R"(
+#include <stdlib.h>
+int main(void) {
+  static int64_t source[9], page = 0, length = 9, token = 69, count = 1, past = 0;
+  static float logits[70];
+  attn_model *model;
+  attn_error error;
+  float *cache = (float *)malloc(MARIAN_PAGE_TOKENS + MARIAN_POSITIONS +
+                                 2 * marian_page_bytes());
+  int64_t pages[1] = {1};
+  marian_encode_dims sizes = {9, 1, 2};
+  marian_encode_inputs sources = {source, &page, cache};
+  marian_step_dims dims = {1, 1, 1, 2, 1};
+  marian_step_inputs inputs = {&token, &count, &past, pages, &page, &length, cache};
+  marian_step_outputs outputs = {logits};
+  attn_run *run;
+  size_t bytes;
+  cache[0] = 1;
+  if (marian_open("marian.weights", &model, &error) != ATTN_OK)
+    return 1;
+  marian_encode_call(model, NULL, &sizes, &sources, NULL, &error);
+  marian_encode_workspace_bytes(model, &sizes, 1, &bytes, &error);
+  marian_step_workspace_bytes(model, &dims, 1, &bytes, &error);
+  marian_step_prepare(model, NULL, cache, bytes, &dims, &run, &error);
+  marian_step_run(run, &inputs, &outputs, &error);
+  marian_close(model);
+  return marian_describe()[0];
+}
+)";
+
+/// Both programs of the model, in one header.
+bool translatorCompiles(llvm::StringRef language) {
+  TemporaryFolder folder;
+  folder.write("model.h", makeHeader(translatorStep(), /*hasWeights=*/true,
+                                     translatorEncoder()));
+  std::string source = folder.write(
+      "main.c",
+      ("#include \"model.h\"\n#include \"attn/attn.h\"\n" + translate).str());
+  return std::system((llvm::Twine(ATTNC_TEST_C_COMPILER) + " -x " + language +
+                      " -pedantic -Wall -Wextra -Werror -fsyntax-only -I " +
+                      ATTNC_TEST_INCLUDE + " " + source)
+                         .str()
+                         .c_str()) == 0;
+}
+
+TEST(Header, ProgramsWithACacheAreC99AndCxx11) {
+  EXPECT_TRUE(translatorCompiles("c -std=c99"));
+  EXPECT_TRUE(translatorCompiles("c++ -std=c++11"));
+}
+
+TEST(Header, SaysWhatSequencesAndPagesAre) {
+  std::string text =
+      makeHeader(translatorStep(), /*hasWeights=*/true, translatorEncoder());
+  EXPECT_THAT(text, HasSubstr("enum { MARIAN_PAGE_TOKENS = 64 };"));
+  EXPECT_THAT(text, HasSubstr("enum { MARIAN_POSITIONS = 512 };"));
+  EXPECT_THAT(text, HasSubstr("  float *cache;"));
+  EXPECT_THAT(text, HasSubstr("  const int64_t *past;"));
+  EXPECT_THAT(text, HasSubstr("length: sequence of the input."));
+  for (const char *placeholder : {"@", "%", "$"})
+    EXPECT_THAT(text, Not(HasSubstr(placeholder)));
 }
 
 } // namespace

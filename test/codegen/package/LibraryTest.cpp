@@ -100,7 +100,7 @@ protected:
     auto code = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
     EXPECT_TRUE(code);
     llvm::LLVMContext llvmContext;
-    auto module = makeVariantModule(*code, "add", target, llvmContext);
+    auto module = makeVariantModule(*code, {"add"}, target, llvmContext);
     if (!module)
       return module.takeError();
     return emitObject(**module, target, ("add_" + target.isa + ".o").str());
@@ -361,6 +361,77 @@ TEST_F(LibraryTest, AFolderThatIsMissingIsAnError) {
   EXPECT_THAT(llvm::toString(linkSharedLibrary("/nonexistent/a.so", "a.so",
                                                target, objects)),
               HasSubstr("/nonexistent/a.so: cannot link"));
+}
+
+TEST_F(LibraryTest, PartsShareTheWeights) {
+  // A step that adds one, and an encoder that does the same.
+  spec.interface.cache = {64, 4096, 0, 0};
+  FunctionSpec part;
+  part.interface = spec.interface;
+  part.interface.name = "encode";
+  part.interface.cache = {64, 4096, 0, -1};
+  spec.parts.push_back(part);
+  spec.variants = hostTargets();
+  std::vector<ObjectFile> objects;
+  for (const TargetSpec *target : spec.variants) {
+    std::string text = replaceAll(addOne.str(), "ISA", target->isa);
+    std::string second =
+        replaceAll(replaceAll(text, "@add_", "@ADD"), "@ADD", "@add_encode_");
+    second = replaceAll(second, "@helper", "@HELP");
+    auto code =
+        mlir::parseSourceString<mlir::ModuleOp>(text + second, &context);
+    ASSERT_TRUE(code);
+    llvm::LLVMContext llvmContext;
+    auto module = llvm::cantFail(
+        makeVariantModule(*code, functionSymbols(spec), *target, llvmContext));
+    objects.push_back(llvm::cantFail(
+        emitObject(*module, *target, ("add_" + target->isa + ".o").str())));
+  }
+  llvm::LLVMContext llvmContext;
+  auto tables = makeProgramModule(spec, llvmContext);
+  objects.push_back(
+      llvm::cantFail(emitObject(*tables, *spec.variants.front(), "add.o")));
+  llvm::cantFail(checkUndefinedSymbols(objects.back(), programImports(spec)));
+  objects.push_back(llvm::cantFail(commonObject(*spec.variants.front())));
+  TemporaryFolder folder;
+  std::string path = folder.path("libadd.so");
+  llvm::cantFail(
+      linkSharedLibrary(path, "libadd.so", *spec.variants.front(), objects));
+  EXPECT_THAT(dynamicSymbols(path, /*undefined=*/false),
+              UnorderedElementsAre(
+                  "add_open", "add_close", "add_describe", "add_program",
+                  "add_page_bytes", "add_step_workspace_bytes",
+                  "add_step_prepare", "add_step_run", "add_step_call",
+                  "add_encode_workspace_bytes", "add_encode_prepare",
+                  "add_encode_run", "add_encode_call"));
+
+  void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  ASSERT_TRUE(library) << dlerror();
+  auto *program = reinterpret_cast<const attn_program *(*)()>(
+      dlsym(library, "add_program"))();
+  ASSERT_EQ(program->part_count, 1u);
+  EXPECT_STREQ(program->parts[0]->name, "encode");
+  EXPECT_EQ(program->parts[0]->cache->memory_length, -1);
+  EXPECT_EQ(program->cache->page_bytes, 4096);
+  EXPECT_EQ(reinterpret_cast<size_t (*)()>(dlsym(library, "add_page_bytes"))(),
+            4096u);
+  attn_model *model = nullptr;
+  attn_error failure = {};
+  ASSERT_EQ(program->functions->open(program, writeWeights(folder).c_str(),
+                                     nullptr, &model, &failure),
+            ATTN_OK)
+      << failure.message;
+  const attn_model *encoder = program->functions->part(model, 0);
+  int64_t n = 2;
+  for (const attn_model *one :
+       {static_cast<const attn_model *>(model), encoder}) {
+    size_t bytes = 0;
+    EXPECT_EQ(program->functions->workspace_bytes(one, &n, 1, &bytes, &failure),
+              ATTN_OK)
+        << failure.message;
+  }
+  program->functions->close(model);
+  dlclose(library);
 }
 
 } // namespace

@@ -60,8 +60,8 @@ Error writeVariantTexts(Compiler &compiler, const CompilerOptions &options,
     if (!code)
       return code.takeError();
     LLVMContext context;
-    auto module = package::makeVariantModule(
-        **code, package::modelIdentifier(compiler.name()), *target, context);
+    auto module = package::makeVariantModule(**code, compiler.symbols(),
+                                             *target, context);
     if (!module)
       return module.takeError();
     std::string stem = compiler.name() + "_" + target->isa.str();
@@ -186,6 +186,7 @@ Expected<CompileOptions> readCompileOptions(const CommandLine &line) {
   if (line.has(OPT_name))
     if (Error error = checkName(options.compiler.name))
       return std::move(error);
+  options.compiler.generates = line.has(OPT_generation);
   options.explains = line.has(OPT_explain);
   if (!options.explains)
     if (Error error = refuseExplainOptions(line))
@@ -211,9 +212,13 @@ Error writeFiles(Compiler &compiler, frontend::Model &model,
     return error;
   if (Error error = writeWeights(compiler, model, *program, *files))
     return error;
-  if (Error error = writeText(
-          files->path(compiler.name() + ".h"),
-          package::makeHeader(program->interface, program->weightsBytes > 0)))
+  std::vector<package::ModelInterface> parts;
+  for (const package::FunctionSpec &part : program->parts)
+    parts.push_back(part.interface);
+  if (Error error =
+          writeText(files->path(compiler.name() + ".h"),
+                    package::makeHeader(program->interface,
+                                        program->weightsBytes > 0, parts)))
     return error;
   return files->publish();
 }
@@ -264,6 +269,8 @@ Error attn::tool::compileCommand(const CommandLine &line) {
     request->present.emplace(names.begin(), names.end());
   }
   request->needsWeights = !options->directory.empty();
+  if (options->compiler.generates)
+    requestGeneration(*request);
   auto context = makeContext();
   auto model = frontend::openModel(context.get(), *request);
   if (!model)

@@ -6,6 +6,8 @@
 #include "codegen/cpu/Passes.h"
 #include "dialect/AttnOps.h"
 #include "mlir/IR/MLIRContext.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 
 #include <thread>
 
@@ -94,21 +96,42 @@ std::unique_ptr<mlir::MLIRContext> attn::tool::makeContext() {
   return context;
 }
 
-Expected<OpenedModel>
-attn::tool::openForRun(const CommandLine &line,
-                       const weights::TensorTable *given) {
+/// Changes the request before the model is opened.
+static Expected<OpenedModel>
+openModel(const CommandLine &line,
+          function_ref<void(frontend::ModelOptions &)> adapt) {
   auto request = readModelOptions(line);
   auto targets = readTargets(line);
   if (!request || !targets)
     return joinErrors(request.takeError(), targets.takeError());
-  if (given) {
-    std::vector<StringRef> names = given->names();
-    request->present.emplace(names.begin(), names.end());
-  }
+  adapt(*request);
   auto context = makeContext();
   auto model = frontend::openModel(context.get(), *request);
   if (!model)
     return model.takeError();
   return OpenedModel{std::move(context), std::move(*model),
                      std::move(*targets)};
+}
+
+Expected<OpenedModel>
+attn::tool::openForRun(const CommandLine &line,
+                       const weights::TensorTable *given) {
+  return openModel(line, [&](frontend::ModelOptions &request) {
+    if (!given)
+      return;
+    std::vector<StringRef> names = given->names();
+    request.present.emplace(names.begin(), names.end());
+  });
+}
+
+void attn::tool::requestGeneration(frontend::ModelOptions &request) {
+  if (sys::path::extension(request.path) == ".mlir" &&
+      !sys::fs::is_directory(request.path))
+    return;
+  request.dims["batch"] = 1;
+  request.present.emplace();
+}
+
+Expected<OpenedModel> attn::tool::openForGeneration(const CommandLine &line) {
+  return openModel(line, requestGeneration);
 }

@@ -29,6 +29,13 @@ struct OpenedModel {
 llvm::Expected<OpenedModel> openForRun(const CommandLine &line,
                                        const weights::TensorTable *given);
 
+/// Opens the model as generation sees it: one sequence, every token of which is
+/// there. A model that is IR says so itself.
+llvm::Expected<OpenedModel> openForGeneration(const CommandLine &line);
+
+/// The same for a request that is already read.
+void requestGeneration(frontend::ModelOptions &request);
+
 /// For a compiled library, which --config, --weights, --entry, --dim, --without
 /// and --target come too late for: a usage error that names the first of them.
 llvm::Error refuseModelOptions(const CommandLine &line);

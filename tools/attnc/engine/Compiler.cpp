@@ -9,6 +9,7 @@
 #include "codegen/package/Library.h"
 #include "codegen/package/PackParameters.h"
 #include "dialect/AttnOps.h"
+#include "dialect/ProgramAttributes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 #include "passes/Passes.h"
@@ -27,15 +28,41 @@ static Error fail(const Twine &message) {
   return createStringError(inconvertibleErrorCode(), message);
 }
 
+/// "" for the library's own program.
+static StringRef partName(mlir::func::FuncOp function) {
+  auto program = function->getAttrOfType<mlir::StringAttr>(kProgramAttr);
+  return program && program.getValue() != "step" ? program.getValue() : "";
+}
+
 Compiler::Compiler(frontend::Model &model, const CompilerOptions &options)
     : model(model), options(options),
       libraryName(options.name.empty() ? model.name : options.name) {}
 
+/// Functions are called after the library, and after what they do in it.
+void Compiler::nameFunctions() {
+  for (mlir::func::FuncOp function : model.functions()) {
+    std::string symbol = package::partSymbol(libraryName, partName(function));
+    if (!mlir::SymbolTable::lookupSymbolIn(module(), symbol))
+      function.setName(symbol);
+  }
+}
+
+/// A model that is steps already stays what it is.
+Error Compiler::deriveSteps() {
+  if (model.function()->hasAttr(kProgramAttr))
+    return Error::success();
+  mlir::PassManager manager(module().getContext());
+  buildCachePipeline(manager);
+  return runPasses(manager, module(),
+                   "the model cannot be compiled for generation; the reasons "
+                   "are above");
+}
+
 Error Compiler::lowerTo(Stage last) {
-  mlir::func::FuncOp function = model.function();
-  std::string symbol = package::modelIdentifier(libraryName);
-  if (!mlir::SymbolTable::lookupSymbolIn(module(), symbol))
-    function.setName(symbol);
+  if (options.generates)
+    if (Error error = deriveSteps())
+      return error;
+  nameFunctions();
   mlir::PassManager manager(module().getContext());
   if (options.exposeTaps)
     manager.addNestedPass<mlir::func::FuncOp>(createExposeTaps());
@@ -83,17 +110,36 @@ static package::BuildId computeBuildId(mlir::ModuleOp module,
   return hash.final<16>();
 }
 
-Expected<package::ProgramSpec> Compiler::describe() {
-  mlir::func::FuncOp function = model.function();
+Expected<package::FunctionSpec>
+Compiler::describeFunction(mlir::func::FuncOp function) {
   auto interface = package::describeModel(function);
   if (failed(interface))
     return fail("the model has no interface; the reasons are above");
+  package::FunctionSpec spec;
+  spec.interface = *interface;
+  spec.interface.name = partName(function);
+  spec.bufferCount =
+      function->getAttrOfType<mlir::ArrayAttr>(kBufferBytesAttr).size();
+  auto launches = describeLaunches(function);
+  if (!launches)
+    return launches.takeError();
+  spec.launches = std::move(*launches);
+  return std::move(spec);
+}
+
+Expected<package::ProgramSpec> Compiler::describe() {
   package::ProgramSpec program;
-  program.interface = *interface;
+  for (mlir::func::FuncOp function : model.functions()) {
+    auto spec = describeFunction(function);
+    if (!spec)
+      return spec.takeError();
+    if (spec->interface.name.empty())
+      static_cast<package::FunctionSpec &>(program) = std::move(*spec);
+    else
+      program.parts.push_back(std::move(*spec));
+  }
   program.interface.name = libraryName;
   program.variants = options.targets;
-  program.bufferCount =
-      function->getAttrOfType<mlir::ArrayAttr>(kBufferBytesAttr).size();
   program.weightsBytes =
       module()->getAttrOfType<mlir::IntegerAttr>(kWeightsBytesAttr).getInt();
   auto constants = package::packConstants(module());
@@ -103,11 +149,14 @@ Expected<package::ProgramSpec> Compiler::describe() {
   if (!program.constants.empty())
     program.weightsBytes = 0;
   program.buildId = computeBuildId(module(), options.targets);
-  auto launches = describeLaunches(function);
-  if (!launches)
-    return launches.takeError();
-  program.launches = std::move(*launches);
-  return program;
+  return std::move(program);
+}
+
+std::vector<std::string> Compiler::symbols() {
+  std::vector<std::string> names;
+  for (mlir::func::FuncOp function : model.functions())
+    names.push_back(package::partSymbol(libraryName, partName(function)));
+  return names;
 }
 
 Expected<package::ObjectFile> Compiler::emitVariant(const TargetSpec &target) {
@@ -117,8 +166,8 @@ Expected<package::ObjectFile> Compiler::emitVariant(const TargetSpec &target) {
   package::ObjectFile result;
   auto emit = [&]() -> Error {
     LLVMContext context;
-    auto variant = package::makeVariantModule(
-        **code, package::modelIdentifier(libraryName), target, context);
+    auto variant =
+        package::makeVariantModule(**code, symbols(), target, context);
     if (!variant)
       return variant.takeError();
     auto object = package::emitObject(

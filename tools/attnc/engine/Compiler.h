@@ -21,6 +21,8 @@ struct CompilerOptions {
   std::vector<const TargetSpec *> targets;
   /// Tapped values become outputs.
   bool exposeTaps = false;
+  /// The model of one whole sequence becomes steps over a cache.
+  bool generates = false;
 };
 
 /// One compilation. The steps are called in order.
@@ -40,10 +42,17 @@ public:
   llvm::Expected<std::vector<package::ObjectFile>>
   emitObjects(const package::ProgramSpec &program);
 
+  /// What the code of a variant defines plan and body of.
+  std::vector<std::string> symbols();
+
   mlir::ModuleOp module() { return *model.module; }
   const std::string &name() const { return libraryName; }
 
 private:
+  llvm::Error deriveSteps();
+  void nameFunctions();
+  llvm::Expected<package::FunctionSpec>
+  describeFunction(mlir::func::FuncOp function);
   llvm::Expected<package::ObjectFile> emitVariant(const TargetSpec &target);
 
   frontend::Model &model;
