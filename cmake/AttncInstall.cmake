@@ -23,6 +23,7 @@ target_include_directories(attnc_headers INTERFACE
 
 attnc_install(attnc attnc)
 attnc_install(attnc_headers headers)
+attnc_install(attn_generate generate)
 attnc_install(attn_image image)
 attnc_install(attn_pool pool)
 install(DIRECTORY runtime/include/attn DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
@@ -42,7 +43,7 @@ install(FILES
 # The package can be moved: pkg-config files name their own folder's parents.
 file(RELATIVE_PATH ATTNC_PC_PREFIX
   /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
-foreach(package attnc attnc-image attnc-pool)
+foreach(package attnc attnc-generate attnc-image attnc-pool)
   configure_file(cmake/${package}.pc.in ${CMAKE_BINARY_DIR}/package/${package}.pc @ONLY)
   install(FILES ${CMAKE_BINARY_DIR}/package/${package}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endforeach()

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Many sequences of one model: that each has what it would have alone.
+
+#include "attn/generate.h"
+#include "runtime/Internal.h"
+#include "test/runtime/FakeStep.h"
+#include "gmock/gmock.h"
+#include <memory>
+#include <numeric>
+#include <random>
+#include <vector>
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+namespace {
+
+using Ids = std::vector<int64_t>;
+
+/// What the fake models compute: the last digit of the sum of everything.
+Ids expected(Ids tokens, size_t more, int64_t source = 0) {
+  for (; more; --more)
+    tokens.push_back(std::accumulate(tokens.begin(), tokens.end(), source) %
+                     FAKE_DIGITS);
+  return tokens;
+}
+
+class GeneratorTest : public testing::Test {
+protected:
+  void open(const attn_program &program, size_t pages, size_t sequences,
+            size_t tokens = 0) {
+    close();
+    ASSERT_EQ(attn_open(&program, nullptr, nullptr, &model, &error), ATTN_OK);
+    attn_generator_options options{pages, sequences, tokens, nullptr};
+    ASSERT_EQ(
+        attn_generator_create(&program, model, &options, &generator, &error),
+        ATTN_OK)
+        << error.message;
+  }
+  void close() {
+    attn_generator_destroy(generator);
+    attn_close(model);
+    generator = nullptr;
+    model = nullptr;
+  }
+  ~GeneratorTest() override { close(); }
+
+  static attn_request request(const Ids &prompt, size_t more) {
+    attn_request made{};
+    made.prompt = prompt.data();
+    made.prompt_count = prompt.size();
+    made.max_new_tokens = more;
+    return made;
+  }
+  int64_t add(const attn_request &what) {
+    int64_t number = -1;
+    EXPECT_EQ(attn_generator_add(generator, &what, &number, &error), ATTN_OK)
+        << error.message;
+    return number;
+  }
+  int64_t add(const Ids &prompt, size_t more) {
+    return add(request(prompt, more));
+  }
+  size_t step() {
+    size_t active = 99;
+    EXPECT_EQ(attn_generator_step(generator, &active, &error), ATTN_OK)
+        << error.message;
+    return active;
+  }
+  Ids tokens(int64_t number) {
+    size_t count;
+    const int64_t *data = attn_generator_tokens(generator, number, &count);
+    return Ids(data, data + count);
+  }
+  void finish() {
+    while (step())
+      ;
+  }
+  std::string refusal(const attn_request &what, attn_status status) {
+    int64_t number = -1;
+    EXPECT_EQ(attn_generator_add(generator, &what, &number, &error), status);
+    EXPECT_EQ(number, -1);
+    return error.message;
+  }
+
+  attn_model *model = nullptr;
+  attn_generator *generator = nullptr;
+  attn_error error = {};
+};
+
+TEST_F(GeneratorTest, GeneratesUntilTheLimit) {
+  open(fake_decoder, 4, 1);
+  int64_t one = add({1, 2, 3}, 9);
+  finish();
+  EXPECT_EQ(tokens(one), expected({1, 2, 3}, 9));
+  EXPECT_EQ(step(), 0u);
+}
+
+TEST_F(GeneratorTest, StopTokensEndASequenceAndAreKept) {
+  open(fake_decoder, 4, 1);
+  Ids prompt = {1, 2, 3}, stop = {7, 2};
+  attn_request what = request(prompt, 9);
+  what.stop = stop.data();
+  what.stop_count = stop.size();
+  int64_t one = add(what);
+  finish();
+  // 6, then 12 % 10.
+  EXPECT_THAT(tokens(one), ElementsAre(1, 2, 3, 6, 2));
+}
+
+TEST_F(GeneratorTest, LongPromptsAreReadInParts) {
+  open(fake_decoder, 12, 2, /*tokens=*/5);
+  Ids prompt = {1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7, 8};
+  int64_t first = add(prompt, 4), second = add({5}, 6);
+  step();
+  EXPECT_EQ(tokens(first), prompt) << "its prompt is not read yet";
+  EXPECT_EQ(tokens(second), expected({5}, 1)) << "others do not wait";
+  finish();
+  EXPECT_EQ(tokens(first), expected(prompt, 4));
+  EXPECT_EQ(tokens(second), expected({5}, 6));
+}
+
+TEST_F(GeneratorTest, SequencesJoinAndLeave) {
+  open(fake_decoder, 16, 4, 6);
+  std::mt19937 random(1);
+  struct Going {
+    int64_t number;
+    Ids prompt;
+    size_t more;
+  };
+  std::vector<Going> going;
+  int finished = 0;
+  for (int i = 0; i < 400; ++i) {
+    if (going.size() < 4 && random() % 2) {
+      Going one{0, Ids(1 + random() % 9), 1 + random() % 8};
+      for (int64_t &id : one.prompt)
+        id = random() % FAKE_DIGITS;
+      one.number = add(one.prompt, one.more);
+      going.push_back(one);
+    }
+    if (going.size() > 1 && random() % 10 == 0) {
+      attn_generator_drop(generator, going.front().number);
+      EXPECT_EQ(attn_generator_tokens(generator, going.front().number, nullptr),
+                nullptr);
+      going.erase(going.begin());
+    }
+    step();
+    for (size_t g = 0; g < going.size();) {
+      Ids now = tokens(going[g].number);
+      Ids all = expected(going[g].prompt, going[g].more);
+      EXPECT_EQ(now, Ids(all.begin(), all.begin() + now.size()));
+      if (now.size() < all.size()) {
+        ++g;
+        continue;
+      }
+      attn_generator_drop(generator, going[g].number);
+      going.erase(going.begin() + g);
+      ++finished;
+    }
+  }
+  EXPECT_GT(finished, 50);
+}
+
+TEST_F(GeneratorTest, PagesComeBack) {
+  open(fake_decoder, 3, 3);
+  Ids prompt = {1, 2, 3, 4, 5};
+  EXPECT_EQ(refusal(request(prompt, 9), ATTN_OUT_OF_MEMORY),
+            "the sequence needs 4 pages, but the cache has 3");
+  int64_t one = add(prompt, 4);
+  EXPECT_EQ(refusal(request(prompt, 4), ATTN_OUT_OF_MEMORY),
+            "the sequence needs 2 pages, but 1 are free");
+  int64_t two = add({1, 2}, 3);
+  EXPECT_EQ(refusal(request({1}, 1), ATTN_OUT_OF_MEMORY),
+            "the sequence needs 1 pages, but 0 are free");
+  attn_generator_drop(generator, one);
+  attn_generator_drop(generator, one);
+  attn_generator_drop(generator, -1);
+  one = add(prompt, 4);
+  finish();
+  EXPECT_EQ(tokens(one), expected(prompt, 4));
+  EXPECT_EQ(tokens(two), expected({1, 2}, 3));
+}
+
+TEST_F(GeneratorTest, EndsWhereTheModelHasNoMorePositions) {
+  open(fake_decoder, 8, 1);
+  Ids prompt(FAKE_POSITIONS - 2, 1);
+  int64_t one = add(prompt, 100);
+  finish();
+  EXPECT_EQ(tokens(one), expected(prompt, 3));
+  attn_generator_drop(generator, one);
+  EXPECT_EQ(refusal(request(Ids(FAKE_POSITIONS + 1, 1), 1), ATTN_OUT_OF_RANGE),
+            "the prompt has 31 tokens, but 'decoder' has 30 positions");
+}
+
+TEST_F(GeneratorTest, ForksShareWhatIsBehindThem) {
+  open(fake_decoder, 6, 3);
+  Ids prompt = {1, 2, 3, 4, 5, 6};
+  int64_t one = add(prompt, 6), two, three;
+  step();
+  Ids first = expected(prompt, 1), other = first;
+  ASSERT_EQ(attn_generator_fork(generator, one, 9, nullptr, &two, &error),
+            ATTN_OK)
+      << error.message;
+  other.back() = 9;
+  EXPECT_EQ(tokens(two), other);
+  EXPECT_EQ(attn_generator_fork(generator, one, -1, nullptr, &three, &error),
+            ATTN_OUT_OF_MEMORY)
+      << "one page is shared, two are not: 3 + 2 of 6 are taken";
+  finish();
+  EXPECT_EQ(tokens(one), expected(first, 5));
+  EXPECT_EQ(tokens(two), expected(other, 5));
+  // The shared page stays as long as anyone uses it.
+  attn_generator_drop(generator, one);
+  attn_generator_drop(generator, two);
+  EXPECT_EQ(tokens(add(Ids(8, 1), 16)), Ids(8, 1)) << error.message;
+}
+
+TEST_F(GeneratorTest, ForksBeforeTheFirstTokenAreErrors) {
+  open(fake_decoder, 6, 3);
+  int64_t one = add({1}, 2), copy;
+  EXPECT_EQ(attn_generator_fork(generator, one, 1, nullptr, &copy, &error),
+            ATTN_INVALID_ARGUMENT);
+  EXPECT_STREQ(error.message, "sequence 0 has no new token yet");
+  EXPECT_EQ(attn_generator_logits(generator, one), nullptr);
+  EXPECT_EQ(attn_generator_fork(generator, 7, 1, nullptr, &copy, &error),
+            ATTN_INVALID_ARGUMENT);
+  step();
+  const float *logits = attn_generator_logits(generator, one);
+  ASSERT_NE(logits, nullptr);
+  EXPECT_EQ(logits[1], 1);
+}
+
+TEST_F(GeneratorTest, EncodersAreAskedOnce) {
+  open(fake_step, 8, 2);
+  Ids sources[] = {{4, 4, 4, 4, 4}, {7}}, prompt = {0};
+  int64_t numbers[2];
+  for (int i = 0; i < 2; ++i) {
+    const void *inputs[] = {sources[i].data()};
+    int64_t size = sources[i].size();
+    attn_request what = request(prompt, 5);
+    what.source = inputs;
+    what.source_dims = &size;
+    EXPECT_EQ(attn_request_pages(&fake_step, &what), i == 0 ? 4u : 3u);
+    numbers[i] = add(what);
+  }
+  finish();
+  EXPECT_EQ(tokens(numbers[0]), expected(prompt, 5, 20));
+  EXPECT_EQ(tokens(numbers[1]), expected(prompt, 5, 7));
+  EXPECT_THAT(refusal(request(prompt, 1), ATTN_OUT_OF_MEMORY),
+              HasSubstr("all 2 sequences"));
+  attn_generator_drop(generator, numbers[0]);
+  EXPECT_EQ(refusal(request(prompt, 1), ATTN_INVALID_ARGUMENT),
+            "'translator' expects a source to encode, but got NULL");
+  const void *inputs[] = {sources[0].data()};
+  attn_request what = request(prompt, 5);
+  what.source = inputs;
+  EXPECT_THAT(refusal(what, ATTN_INVALID_ARGUMENT),
+              HasSubstr("at least one position, but got 0"));
+  int64_t size = 5;
+  what.source_dims = &size;
+  Ids wrong = {4, 4, 4, 4, 10};
+  inputs[0] = wrong.data();
+  EXPECT_THAT(refusal(what, ATTN_OUT_OF_RANGE), HasSubstr("element 4 is 10"));
+  // What was refused holds no pages.
+  for (int i = 0; i < 5; ++i)
+    EXPECT_THAT(refusal(what, ATTN_OUT_OF_RANGE), HasSubstr("element 4"));
+  inputs[0] = sources[0].data();
+  int64_t again = add(what);
+  finish();
+  EXPECT_EQ(tokens(again), expected(prompt, 5, 20));
+}
+
+TEST_F(GeneratorTest, CallbacksTellEachToken) {
+  open(fake_decoder, 4, 1);
+  struct Heard {
+    Ids tokens;
+    int lasts = 0;
+  } heard;
+  Ids prompt = {3};
+  attn_request what = request(prompt, 3);
+  what.context = &heard;
+  what.on_token = [](void *context, int64_t, int64_t token, bool last) {
+    auto *to = static_cast<Heard *>(context);
+    to->tokens.push_back(token);
+    to->lasts += last;
+  };
+  add(what);
+  finish();
+  EXPECT_THAT(heard.tokens, ElementsAre(3, 6, 2));
+  EXPECT_EQ(heard.lasts, 1);
+}
+
+TEST_F(GeneratorTest, PromptsOutOfRangeAreErrorsOfTheStep) {
+  open(fake_decoder, 4, 2);
+  int64_t bad = add({3, 99}, 3);
+  EXPECT_EQ(attn_generator_step(generator, nullptr, &error), ATTN_OUT_OF_RANGE);
+  EXPECT_THAT(error.message, HasSubstr("element 1 is 99"));
+  attn_generator_drop(generator, bad);
+  int64_t good = add({3}, 3);
+  finish();
+  EXPECT_EQ(tokens(good), expected({3}, 3));
+}
+
+TEST_F(GeneratorTest, OptionsAndRequestsAreChecked) {
+  open(fake_decoder, 4, 2);
+  EXPECT_EQ(refusal(request({}, 3), ATTN_INVALID_ARGUMENT),
+            "expects a prompt of at least one token");
+  EXPECT_THAT(refusal(request({1}, 0), ATTN_INVALID_ARGUMENT),
+              HasSubstr("at least one new token"));
+  attn_generator *made = nullptr;
+  for (attn_generator_options options :
+       {attn_generator_options{0, 1, 0, nullptr},
+        attn_generator_options{1, 0, 0, nullptr},
+        attn_generator_options{1, 4, 3, nullptr}}) {
+    EXPECT_EQ(
+        attn_generator_create(&fake_decoder, model, &options, &made, &error),
+        ATTN_INVALID_ARGUMENT);
+    EXPECT_EQ(made, nullptr);
+  }
+  attn_generator_options huge{SIZE_MAX / 2, 1, 0, nullptr};
+  EXPECT_EQ(attn_generator_create(&fake_decoder, model, &huge, &made, &error),
+            ATTN_OUT_OF_MEMORY);
+  EXPECT_EQ(
+      attn_generator_create(fake_step.parts[0], model, &huge, &made, &error),
+      ATTN_INVALID_ARGUMENT);
+  EXPECT_THAT(error.message, HasSubstr("was not compiled for generation"));
+}
+
+} // namespace
