@@ -5,6 +5,7 @@
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
@@ -164,6 +165,41 @@ Expected<int64_t> CommandLine::integer(OptionId id, int64_t otherwise,
   return value;
 }
 
+Expected<double> CommandLine::number(OptionId id, double otherwise, double min,
+                                     double max) const {
+  const opt::Arg *arg = args.getLastArg(id);
+  if (!arg)
+    return otherwise;
+  double value;
+  if (!StringRef(arg->getValue()).getAsDouble(value) && value >= min &&
+      value <= max)
+    return value;
+  return make_error<UsageError>(
+      "option '" + arg->getSpelling() + "' expects a number from " +
+      formatv("{0} to {1}", min, max) + ", but got '" + arg->getValue() + "'");
+}
+
+Expected<std::vector<std::vector<int64_t>>>
+CommandLine::idLists(OptionId id) const {
+  std::vector<std::vector<int64_t>> lists;
+  for (const opt::Arg *arg : args.filtered(id)) {
+    SmallVector<StringRef> words;
+    StringRef text(arg->getValue());
+    if (!text.empty())
+      text.split(words, ',');
+    lists.emplace_back();
+    for (StringRef word : words) {
+      int64_t value;
+      if (word.trim().getAsInteger(10, value) || value < 0)
+        return make_error<UsageError>(
+            "option '" + arg->getSpelling() +
+            "' expects token ids separated by commas, but got '" + text + "'");
+      lists.back().push_back(value);
+    }
+  }
+  return lists;
+}
+
 Expected<std::string> CommandLine::operand(StringRef what) const {
   if (operandTexts.size() == 1)
     return operandTexts.front();
@@ -200,10 +236,12 @@ static StringRef examples(StringRef command) {
       .Case("compile", "  attnc compile vit-base/ -o build\n"
                        "  attnc compile vit.attn --config config.json "
                        "--weights model.safetensors -o build --emit shared\n"
-                       "  attnc compile bert/ --dim sequence=128 -o build\n")
+                       "  attnc compile bert/ --dim sequence=128 -o build\n"
+                       "  attnc compile gpt2/ --generation -o build\n")
       .Case("run", "  attnc run bert/ --inputs in.safetensors "
                    "--outputs out.safetensors\n"
                    "  attnc run vit/ --image cat.png\n"
+                   "  attnc run gpt2/ --ids 464,3616,286 --generate 20\n"
                    "  attnc run build/vit.so --inputs pixel_values=cat.npy\n")
       .Case("verify", "  attnc verify vit/\n"
                       "  attnc verify bert/ --inputs in.safetensors\n")

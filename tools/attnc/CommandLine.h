@@ -62,6 +62,12 @@ public:
   /// The value as an integer in [min, max], or `otherwise` where absent.
   llvm::Expected<int64_t> integer(OptionId id, int64_t otherwise, int64_t min,
                                   int64_t max) const;
+  /// The value as a finite number in [min, max], or `otherwise` where absent.
+  llvm::Expected<double> number(OptionId id, double otherwise, double min,
+                                double max) const;
+  /// Each value of an option as integers of at least 0, separated by commas;
+  /// an empty value is an empty list.
+  llvm::Expected<std::vector<std::vector<int64_t>>> idLists(OptionId id) const;
   /// The only operand: what `what` is, for the message.
   llvm::Expected<std::string> operand(llvm::StringRef what) const;
   /// The NAME=VALUE pairs of an option, values at least 1, each name once.

@@ -56,7 +56,15 @@ defm top : Value<"top", [run], "N", "How many labels to show for a picture; defa
 defm threads : Value<"threads", running, "N", "Threads; default: one for each core">;
 defm size : Value<"size", [compile, verify, bench, inspect], "NAME=VALUE", "Size of a dynamic dimension in this run, which stays dynamic; may be given several times">;
 defm batch : Value<"batch", [compile, verify, bench, inspect], "N", "Shorthand for --size batch=N">;
-defm seed : Value<"seed", [verify, bench], "N", "Seed of random inputs">;
+defm ids : Value<"ids", [run], "ID,ID,...", "A prompt as token ids (of an encoder-decoder: what it encodes); several options are several prompts">;
+defm generate : Value<"generate", [run], "N", "Generate up to N tokens for each prompt">;
+defm temperature : Value<"temperature", [run], "T", "Draw tokens from softmax(logits / T) instead of taking the likeliest">;
+defm top_k : Value<"top-k", [run], "K", "Draw from the K likeliest tokens">;
+defm top_p : Value<"top-p", [run], "P", "Draw from the likeliest tokens whose probabilities add up to P">;
+defm repetition_penalty : Value<"repetition-penalty", [run], "R", "Make tokens less likely that the text has already; 1 does nothing">;
+defm stop_ids : Value<"stop-ids", [run], "ID,ID,...", "Tokens that end a text, instead of the model's own; none for ''">;
+defm decoder_ids : Value<"decoder-ids", [run], "ID,ID,...", "What the decoder of an encoder-decoder begins with, instead of the model's own">;
+defm seed : Value<"seed", [run, verify, bench], "N", "Seed of random inputs, or of drawn tokens">;
 defm repeat : Value<"repeat", [bench], "N", "Timed runs; default: as many as take two seconds">;
 def by_kernel : Flag<["--"], "by-kernel", [bench]>, HelpText<"Time each kernel">;
 // Which kernel of multiply-adds the process that measures loads; attnc calls itself with it.

@@ -25,6 +25,8 @@ private:
 
 llvm::Error compileCommand(const CommandLine &line);
 llvm::Error runCommand(const CommandLine &line);
+/// `attnc run` with --generate.
+llvm::Error generateCommand(const CommandLine &line);
 llvm::Error verifyCommand(const CommandLine &line);
 llvm::Error benchCommand(const CommandLine &line);
 llvm::Error inspectCommand(const CommandLine &line);

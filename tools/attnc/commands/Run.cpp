@@ -62,7 +62,29 @@ Error runModel(const CommandLine &line, size_t threads,
 
 } // namespace
 
+/// Options that say nothing without --generate.
+static Error refuseGenerationOptions(const CommandLine &line) {
+  static constexpr std::pair<OptionId, StringLiteral> options[] = {
+      {OPT_ids, "--ids"},
+      {OPT_decoder_ids, "--decoder-ids"},
+      {OPT_temperature, "--temperature"},
+      {OPT_top_k, "--top-k"},
+      {OPT_top_p, "--top-p"},
+      {OPT_repetition_penalty, "--repetition-penalty"},
+      {OPT_stop_ids, "--stop-ids"},
+      {OPT_seed, "--seed"}};
+  for (const auto &[id, name] : options)
+    if (line.has(id))
+      return make_error<UsageError>("option '" + name +
+                                    "' goes with --generate N");
+  return Error::success();
+}
+
 Error attn::tool::runCommand(const CommandLine &line) {
+  if (line.has(OPT_generate))
+    return generateCommand(line);
+  if (Error error = refuseGenerationOptions(line))
+    return error;
   auto path = line.operand("a model or a library compiled from one");
   auto threads = readThreads(line);
   if (!path || !threads)

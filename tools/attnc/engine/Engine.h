@@ -44,6 +44,8 @@ public:
   ~Engine();
 
   const attn_program &program() const { return library->program(); }
+  /// Open as long as the engine.
+  const attn_model *handle() const { return model; }
   llvm::StringRef isa() const { return program().functions->isa(model); }
   /// How long the program's own `open` took.
   double openSeconds() const { return secondsToOpen; }
