@@ -1,12 +1,14 @@
 # attn_add_model(TARGET MODEL PATH
 #                [CONFIG FILE] [WEIGHTS PATH] [ENTRY NAME] [NAME NAME]
-#                [TARGETS ISA...] [DIMS NAME=SIZE...] [WITHOUT INPUT...] [SHARED])
+#                [TARGETS ISA...] [DIMS NAME=SIZE...] [WITHOUT INPUT...]
+#                [GENERATION] [SHARED])
 #
 # Compiles a model while building and gives a library, TARGET, for target_link_libraries: whoever links it
 # can include NAME.h. The options are those of `attnc compile`; paths are relative to the current source folder.
 #   MODEL    a Hugging Face directory, or a .attn description
 #   NAME     of the library and prefix of its functions; TARGET unless given
 #   TARGETS  instruction sets; without them, code for the machine that builds
+#   GENERATION  steps over a key and value cache in place of the whole sequence
 #   SHARED   a shared library instead of an archive
 # The weights file is put where programs of this folder are built, as NAME.weights. Its path is the
 # property ATTN_WEIGHTS of TARGET: $<TARGET_PROPERTY:TARGET,ATTN_WEIGHTS>.
@@ -14,7 +16,7 @@
 include_guard(GLOBAL)
 
 function(attn_add_model target)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "SHARED" "MODEL;CONFIG;WEIGHTS;ENTRY;NAME" "TARGETS;DIMS;WITHOUT")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "GENERATION;SHARED" "MODEL;CONFIG;WEIGHTS;ENTRY;NAME" "TARGETS;DIMS;WITHOUT")
   if(ARG_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "attn_add_model(${target}): does not know '${ARG_UNPARSED_ARGUMENTS}'")
   endif()
@@ -49,6 +51,10 @@ function(attn_add_model target)
   if(ARG_TARGETS)
     list(JOIN ARG_TARGETS "," targets)
     list(APPEND options --target ${targets})
+  endif()
+
+  if(ARG_GENERATION)
+    list(APPEND options --generation)
   endif()
 
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/attn/${target})
