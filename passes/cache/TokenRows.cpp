@@ -173,18 +173,11 @@ TokenRows::Rows TokenRows::rowsOfResult(Operation *op) {
           return refuse(op, "its table is made of tokens");
         return *rowsOf(embedding.getIds());
       })
-      .Case([&](LayerNormOp norm) -> Rows {
-        int64_t row = *rowsOf(norm.getInput());
-        if (row <
-            norm.getType().getRank() - static_cast<int64_t>(norm.getAxes()))
-          return row;
-        return refuse(op, "it normalises along the tokens");
+      .Case([&](LayerNormOp norm) {
+        return rowsOfNorm(op, norm.getInput(), norm.getAxes());
       })
-      .Case([&](RmsNormOp norm) -> Rows {
-        int64_t row = *rowsOf(norm.getInput());
-        if (row < norm.getType().getRank() - 1)
-          return row;
-        return refuse(op, "it normalises along the tokens");
+      .Case([&](RmsNormOp norm) {
+        return rowsOfNorm(op, norm.getInput(), /*axes=*/1);
       })
       .Case([&](SoftmaxOp softmax) -> Rows {
         int64_t row = *rowsOf(softmax.getInput());
@@ -192,31 +185,14 @@ TokenRows::Rows TokenRows::rowsOfResult(Operation *op) {
           return row;
         return refuse(op, "it normalises along the tokens");
       })
-      .Case<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(
-          [&](auto reshape) -> Rows {
-            int64_t row = *rowsOf(reshape.getSrc());
-            bool expands = isa<tensor::ExpandShapeOp>(op);
-            auto wide = cast<RankedTensorType>(expands ? reshape.getResultType()
-                                                       : reshape.getSrcType());
-            for (auto [narrow, group] :
-                 llvm::enumerate(reshape.getReassociationIndices())) {
-              bool isTheirs = expands ? static_cast<int64_t>(narrow) == row
-                                      : llvm::is_contained(group, row);
-              if (!isTheirs)
-                continue;
-              int64_t found = -1;
-              for (int64_t d : group) {
-                if (wide.getDimSize(d) == 1)
-                  continue;
-                if (found >= 0)
-                  return refuse(op, "it joins the tokens with another "
-                                    "dimension or splits them");
-                found = d;
-              }
-              return expands ? found : static_cast<int64_t>(narrow);
-            }
-            return refuse(op, "it loses the dimension of tokens");
-          })
+      .Case([&](tensor::ExpandShapeOp expand) {
+        return rowsOfReshape(op, expand.getReassociationIndices(),
+                             expand.getResultType());
+      })
+      .Case([&](tensor::CollapseShapeOp collapse) {
+        return rowsOfReshape(op, collapse.getReassociationIndices(),
+                             collapse.getSrcType());
+      })
       .Case([&](tensor::CastOp cast) -> Rows {
         return *rowsOf(cast.getSource());
       })
@@ -225,6 +201,38 @@ TokenRows::Rows TokenRows::rowsOfResult(Operation *op) {
           return commonRows(op);
         return refuse(op, "it is not known to treat tokens one by one");
       });
+}
+
+/// The last `axes` dimensions are normalised.
+TokenRows::Rows TokenRows::rowsOfNorm(Operation *op, Value input,
+                                      int64_t axes) {
+  int64_t row = *rowsOf(input);
+  if (row < cast<RankedTensorType>(input.getType()).getRank() - axes)
+    return row;
+  return refuse(op, "it normalises along the tokens");
+}
+
+/// Tokens stay alone in their group of dimensions, but for those of size 1.
+/// `wide` is the operand or result with more dimensions.
+TokenRows::Rows TokenRows::rowsOfReshape(Operation *op,
+                                         ArrayRef<ReassociationIndices> groups,
+                                         RankedTensorType wide) {
+  int64_t row = *rowsOf(op->getOperand(0));
+  bool expands = isa<tensor::ExpandShapeOp>(op);
+  const auto *group = llvm::find_if(groups, [&](const auto &candidate) {
+    return expands ? &candidate - groups.data() == row
+                   : llvm::is_contained(candidate, row);
+  });
+  std::optional<int64_t> found;
+  for (int64_t d : *group) {
+    if (wide.getDimSize(d) == 1)
+      continue;
+    if (found)
+      return refuse(op, "it joins the tokens with another dimension or splits "
+                        "them");
+    found = d;
+  }
+  return expands ? *found : group - groups.data();
 }
 
 /// All tensors that an elementwise operation reads have one shape.

@@ -58,6 +58,10 @@ private:
   mlir::LogicalResult visitScalar(mlir::Operation *op);
   mlir::LogicalResult visitAttention(AttentionOp attention);
   Rows rowsOfResult(mlir::Operation *op);
+  Rows rowsOfNorm(mlir::Operation *op, mlir::Value input, int64_t axes);
+  Rows rowsOfReshape(mlir::Operation *op,
+                     llvm::ArrayRef<mlir::ReassociationIndices> groups,
+                     mlir::RankedTensorType wide);
   Rows rowsOfGeneric(mlir::linalg::GenericOp generic);
   Rows rowsOfLinear(LinearOp linear);
   Rows rowsOfMatmul(MatmulOp matmul);

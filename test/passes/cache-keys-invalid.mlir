@@ -197,3 +197,11 @@ func.func @reserved_name(%x: tensor<1x?x8xf32> {attn.name = "past", attn.dims = 
   %y = attn.rms_norm %x eps 1.0e-5 : tensor<1x?x8xf32>
   return %y : tensor<1x?x8xf32>
 }
+
+// -----
+
+func.func @joined_tokens(%x: tensor<1x?x8xf32> {attn.name = "x", attn.dims = ["", "n", ""]}) -> (tensor<1x?xf32> {attn.dims = ["", "n"]}) {
+  // expected-error @+1 {{cannot be computed for new tokens alone: it joins the tokens with another dimension or splits them}}
+  %y = tensor.collapse_shape %x [[0], [1, 2]] : tensor<1x?x8xf32> into tensor<1x?xf32>
+  return %y : tensor<1x?xf32>
+}
