@@ -2,10 +2,10 @@
 // Translates, optimises and emits the code of one instruction set.
 
 #include "codegen/package/Object.h"
+#include "codegen/target/EmitCode.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
-#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/Object/ObjectFile.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -112,12 +112,7 @@ static Error emit(Module &module, const TargetSpec &target,
     return machine.takeError();
   module.setTargetTriple((*machine)->getTargetTriple());
   module.setDataLayout((*machine)->createDataLayout());
-  raw_svector_ostream os(bytes);
-  legacy::PassManager passes;
-  if ((*machine)->addPassesToEmitFile(passes, os, nullptr, type))
-    return fail("cannot emit code for " + target.name);
-  passes.run(module);
-  return Error::success();
+  return emitCode(module, **machine, type, bytes);
 }
 
 Expected<ObjectFile> emitObject(Module &module, const TargetSpec &target,

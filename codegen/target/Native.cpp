@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Feature detection of this machine and LLVM's side of a target.
 
+#include "codegen/target/EmitCode.h"
 #include "codegen/target/TargetSpec.h"
 
 #include "llvm/ADT/SmallVector.h"
-#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
-#include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
@@ -78,12 +77,8 @@ void attn::optimizeForTarget(llvm::Module &module,
 llvm::Expected<llvm::SmallVector<char, 0>>
 attn::emitObject(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::SmallVector<char, 0> object;
-  llvm::raw_svector_ostream stream(object);
-  llvm::legacy::PassManager passes;
-  if (machine.addPassesToEmitFile(passes, stream, nullptr,
-                                  llvm::CodeGenFileType::ObjectFile))
-    return llvm::createStringError("LLVM cannot write objects for " +
-                                   machine.getTargetTriple().str());
-  passes.run(module);
+  if (llvm::Error error =
+          emitCode(module, machine, llvm::CodeGenFileType::ObjectFile, object))
+    return std::move(error);
   return object;
 }
