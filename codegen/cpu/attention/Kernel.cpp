@@ -28,6 +28,11 @@ using namespace mlir;
 using namespace attn;
 using namespace attn::cpu;
 
+/// Register tiles have heights that are multiples of this. Scratch has room for
+/// the rows that they compute too many: a target's attentionRows is a multiple,
+/// too.
+static constexpr int kRowStep = 2;
+
 void attn::cpu::prepareHead(AttentionState &s, const HeadRows &head) {
   packKeys(s, head);
   packValues(s, head);
@@ -93,7 +98,7 @@ void attn::cpu::emitRows(AttentionState &s, const HeadRows &rows) {
   TileBuilder &b = s.b;
   computeRows(s, rows);
   startRows(s, rows);
-  RowTiles tiles(b, b.idx(0), rows.count, b.target.attention.rows);
+  RowTiles tiles(b, b.idx(0), rows.count, b.target.attention.rows, kRowStep);
   bool isRelative = s.form.isSoftmax() && !s.form.needsWeights();
   if (isRelative)
     emitRelative(s, rows, tiles);
@@ -125,8 +130,12 @@ static void emitHead(AttentionState &s, Value batch, Value head, Value isFirst,
             b, isFirst, b.equal(b.rem(head, s.form.headsPerKeyHead), b.idx(0))),
         prepare);
   b.forRange(blocks.start, blocks.end, b.idx(1), [&](Value block) {
-    Value row = b.div(b.mul(s.m, block), blocks.count);
-    Value next = b.div(b.mul(s.m, b.add(block, 1)), blocks.count);
+    auto firstRow = [&](Value of) {
+      Value steps = b.ceilDiv(s.m, kRowStep);
+      Value row = b.mul(b.div(b.mul(steps, of), blocks.count), kRowStep);
+      return b.min(row, s.m);
+    };
+    Value row = firstRow(block), next = firstRow(b.add(block, 1));
     emitRows(s, {batch, head, keyHead, row, b.sub(next, row), {}});
   });
 }

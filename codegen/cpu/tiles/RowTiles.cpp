@@ -6,23 +6,34 @@
 using namespace mlir;
 using namespace attn::cpu;
 
-RowTiles::RowTiles(TileBuilder &b, Value first, Value count, int tallest) {
+RowTiles::RowTiles(TileBuilder &b, Value first, Value count, int tallest,
+                   int step) {
+  auto when = [&](Value condition, Value number) {
+    return b.select(condition, number, b.idx(0));
+  };
+  Value isSingle = step > 1 ? b.equal(count, b.idx(1)) : Value();
+  Value steps = b.ceilDiv(count, step);
   // No rows, no tiles; the divisor stays positive.
-  tiles = b.max(b.ceilDiv(count, tallest), b.idx(1));
-  Value low = b.div(count, tiles);
-  Value higher = b.sub(count, b.mul(low, tiles)); // tiles of height low + 1
+  tiles = b.max(b.ceilDiv(steps, tallest / step), b.idx(1));
+  Value low = b.div(steps, tiles);
+  Value higher = b.sub(steps, b.mul(low, tiles)); // tiles of one step more
   Value lower = b.sub(tiles, higher);
   Value row = first;
-  for (int height = tallest; height > 0; --height) {
-    auto pick = [&](Value isHeight, Value number) {
-      return b.select(isHeight, number, b.idx(0));
-    };
-    Value number = b.add(pick(b.equal(b.add(low, 1), b.idx(height)), higher),
-                         pick(b.equal(low, b.idx(height)), lower));
+  auto add = [&](int height, Value number) {
     Value end = b.add(row, b.mul(number, height));
     runs.push_back({height, row, end});
     row = end;
+  };
+  for (int height = tallest; height > 0; height -= step) {
+    Value inSteps = b.idx(height / step);
+    Value number = b.add(when(b.equal(b.add(low, 1), inSteps), higher),
+                         when(b.equal(low, inSteps), lower));
+    if (isSingle && height == step)
+      number = b.select(isSingle, b.idx(0), number);
+    add(height, number);
   }
+  if (isSingle)
+    add(1, when(isSingle, b.idx(1)));
 }
 
 void RowTiles::emit(TileBuilder &b,

@@ -9,11 +9,15 @@
 namespace attn::cpu {
 
 /// `count` rows from `first` on as ceil(count / tallest) tiles whose heights
-/// differ by one at most: 128 rows by 6 are 18 tiles of 6 and 4 of 5, with no
-/// tile of 1 to 3 rows that would leave registers idle.
+/// differ by one step at most: 128 rows by 6 are 18 tiles of 6 and 4 of 5, with
+/// no tile of 1 to 3 rows that would leave registers idle.
+///
+/// With a `step` of more than one, a divisor of `tallest`, heights are its
+/// multiples, which makes less code: the last tile may have rows after the last
+/// one, up to a multiple of it. A single row has a tile of its own.
 class RowTiles {
 public:
-  RowTiles(TileBuilder &b, Value first, Value count, int tallest);
+  RowTiles(TileBuilder &b, Value first, Value count, int tallest, int step = 1);
 
   /// body(row, height) for each tile, rows ascending; one copy of the code for
   /// each height.
