@@ -16,6 +16,7 @@
 #include "passes/Pipelines.h"
 #include "tools/attnc/engine/InternalError.h"
 #include "tools/attnc/engine/Launches.h"
+#include "tools/attnc/report/Progress.h"
 #include "llvm/Support/BLAKE3.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
@@ -219,11 +220,13 @@ Error attn::tool::compileForUse(frontend::Model &model,
     return objects.takeError();
   SmallString<128> stem(directory);
   sys::path::append(stem, compiler.name());
-  if (program->weightsBytes)
+  if (program->weightsBytes) {
+    Progress progress("packing weights", program->weightsBytes);
     if (Error error = package::writeParameters(
             compiler.module(), *model.weights, (stem + ".weights").str(),
-            program->buildId, [](uint64_t) {}))
+            program->buildId, [&](uint64_t done) { progress.update(done); }))
       return error;
+  }
   return package::linkSharedLibrary((stem + ".so").str(),
                                     compiler.name() + ".so",
                                     *options.targets.front(), *objects);
