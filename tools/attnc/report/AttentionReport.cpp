@@ -106,6 +106,12 @@ static SetVector<mlir::Operation *> pairOperations(const ScoreProgram &program,
   return found;
 }
 
+/// What a loop unrolls has one place and one reason.
+static void addOnce(std::string reason, std::vector<std::string> &reasons) {
+  if (!is_contained(reasons, reason))
+    reasons.push_back(std::move(reason));
+}
+
 /// Where a query and a key meet before the sum over the width.
 static void explainLoops(const ScoreProgram &program,
                          std::vector<std::string> &reasons) {
@@ -116,8 +122,9 @@ static void explainLoops(const ScoreProgram &program,
       if (none_of(op->getOperands(), [&](mlir::Value operand) {
             return program.sideOf(operand) == Side::Pair;
           }))
-        reasons.push_back("no matrix product: " + withPlace(op) +
-                          " joins a query and a key inside the sum");
+        addOnce("no matrix product: " + withPlace(op) +
+                    " joins a query and a key inside the sum",
+                reasons);
   }
 }
 
@@ -183,8 +190,9 @@ static void explainKeep(const LaunchPairs &pairs,
     reasons.push_back("no key is left out: each weight has a factor");
   else if (pairs.counts.asked > 0)
     for (mlir::Operation *cause : pairs.obstacles)
-      reasons.push_back("keep is asked for pairs: " + withPlace(cause) + " " +
-                        whyUnknown(cause));
+      addOnce("keep is asked for pairs: " + withPlace(cause) + " " +
+                  whyUnknown(cause),
+              reasons);
   if (!pairs.unknownInputs.empty())
     reasons.push_back("what else is left out depends on " +
                       join(pairs.unknownInputs, ", ") + ": --inputs tells");
