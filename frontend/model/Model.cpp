@@ -6,6 +6,7 @@
 #include "dialect/AttnOps.h"
 #include "dialect/ProgramAttributes.h"
 #include "frontend/huggingface/ModelDirectory.h"
+#include "frontend/huggingface/SentenceModules.h"
 #include "frontend/language/Language.h"
 #include "frontend/weights/Message.h"
 #include "frontend/weights/ModelWeights.h"
@@ -53,6 +54,8 @@ struct Files {
   lang::Source description;
   ImportFunction import;
   Model model; ///< Without its module.
+  /// The entry that the directory asks for, where it is not config.json's.
+  std::string entry;
 };
 } // namespace
 
@@ -113,6 +116,12 @@ static Expected<Files> readDirectory(const ModelOptions &options) {
   model.preprocessorPath = directory->preprocessorPath();
   model.preprocessor = std::move(directory->preprocessor);
   model.config = std::move(directory->config);
+  if ((options.entry.empty() || options.entry == hf::kSentenceEntry) &&
+      hf::hasSentenceModules(options.path)) {
+    files.entry = hf::kSentenceEntry;
+    if (Error error = hf::readSentenceModules(options.path, *model.config))
+      return std::move(error);
+  }
   auto type = hf::chooseDescription(*model.config, zoo::modelTypes());
   if (!type)
     return type.takeError();
@@ -126,6 +135,8 @@ static Expected<Files> readDirectory(const ModelOptions &options) {
   auto table = weights::openModelWeights(options.path);
   if (!table)
     return table.takeError();
+  if (Error error = hf::addModuleWeights(options.path, *model.config, *table))
+    return std::move(error);
   model.weights = std::move(*table);
   return files;
 }
@@ -162,9 +173,10 @@ chooseEntry(const ModelOptions &options, const Files &files,
   StringRef architecture =
       files.model.config ? files.model.config->architecture() : StringRef();
   bool kernel = !options.kernel.empty();
-  StringRef wanted = kernel                  ? StringRef(options.kernel)
-                     : options.entry.empty() ? architecture
-                                             : StringRef(options.entry);
+  StringRef wanted = kernel                   ? StringRef(options.kernel)
+                     : !options.entry.empty() ? StringRef(options.entry)
+                     : !files.entry.empty()   ? StringRef(files.entry)
+                                              : architecture;
   std::string list;
   for (const lang::ModelSummary &entry : entries) {
     if (entry.name == wanted && (entry.kernel || !kernel))
@@ -173,6 +185,11 @@ chooseEntry(const ModelOptions &options, const Files &files,
   }
   if (!options.entry.empty() || kernel)
     return nullptr;
+  if (!files.entry.empty())
+    return weights::fileError(
+        options.path, "has modules.json, but " + files.description.name +
+                          " describes no " + files.entry +
+                          "; --entry takes another model: " + list);
   if (entries.size() == 1)
     return &entries.front();
   if (architecture.empty())

@@ -242,6 +242,23 @@ class promoted:
         torch.Tensor.float, torch.Tensor.bfloat16, torch.Tensor.to, torch.nn.functional.softmax = self.saved
 
 
+def save_case(folder, source, seed, inputs, single, exact):
+    error = max((single[o].double() - exact[o]).abs().max().item() for o in exact)
+    atol = max(2e-5, float(f"{20 * error:.0e}"))
+    save_file(inputs, folder / "inputs.safetensors")
+    save_file({o: exact[o].float().contiguous() for o in exact}, folder / "outputs.safetensors")
+    (folder / "case.json").write_text(json.dumps({
+        "source": source,
+        "made_by": "make.py",
+        "seed": seed,
+        "tolerance": {"rtol": 1e-4, "atol": atol},
+        "torch_float32_max_abs_error": float(f"{error:.3g}"),
+        "outputs": {o: {"shape": list(exact[o].shape), "mean_abs": float(f"{exact[o].abs().mean().item():.4g}")}
+                    for o in exact},
+    }, indent=2) + "\n")
+    print(f"{folder.name}: error of float32 {error:.2e}, atol {atol:.0e}")
+
+
 def make(name, folder):
     cls, config, inputs, outputs = CASES[name][:4]
     seed = sum(map(ord, name))
@@ -257,24 +274,46 @@ def make(name, folder):
     single = forward(name, model, tensors, torch.float32)
     with promoted():
         exact = forward(name, model, tensors, torch.float64)
-    error = max((single[o].double() - exact[o]).abs().max().item() for o in outputs)
-    atol = max(2e-5, float(f"{20 * error:.0e}"))
-    save_file(tensors, folder / "inputs.safetensors")
-    save_file({o: exact[o].float().contiguous() for o in outputs}, folder / "outputs.safetensors")
-    (folder / "case.json").write_text(json.dumps({
-        "source": f"transformers {transformers.__version__} {cls}",
-        "made_by": "make.py",
-        "seed": seed,
-        "tolerance": {"rtol": 1e-4, "atol": atol},
-        "torch_float32_max_abs_error": float(f"{error:.3g}"),
-        "outputs": {o: {"shape": list(exact[o].shape), "mean_abs": float(f"{exact[o].abs().mean().item():.4g}")}
-                    for o in outputs},
-    }, indent=2) + "\n")
-    print(f"{name}: error of float32 {error:.2e}, atol {atol:.0e}")
+    save_case(folder, f"transformers {transformers.__version__} {cls}", seed, tensors, single, exact)
+
+
+def make_sentence(folder):
+    """A directory of sentence-transformers with every way to pool, a layer and a norm."""
+    from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Pooling
+    torch.manual_seed(5)
+    generator = torch.Generator().manual_seed(5)
+    model = transformers.MPNetModel(transformers.MPNetConfig(**TINY, attn_implementation="eager")).eval()
+    pooling = Pooling(16, ("cls", "max", "mean", "mean_sqrt_len_tokens"))
+    dense = Dense(64, 8, activation_function=torch.nn.Tanh())
+    for module in (model, dense):
+        randomize(module, generator)
+    inputs = make_inputs([WORDS, MASK], generator)
+    model.save_pretrained(folder)
+    modules = [("", None), ("1_Pooling", pooling), ("2_Dense", dense), ("3_Normalize", Normalize())]
+    for path, module in modules[1:]:
+        (folder / path).mkdir(exist_ok=True)
+        module.save(str(folder / path))
+    (folder / "modules.json").write_text(json.dumps(
+        [{"idx": i, "name": str(i), "path": path, "type": "sentence_transformers.models." + name}
+         for i, ((path, _), name) in enumerate(zip(modules, ["Transformer", "Pooling", "Dense", "Normalize"]))],
+        indent=2) + "\n")
+
+    def embed(dtype):
+        with torch.no_grad():
+            features = {**inputs, "token_embeddings": model.to(dtype)(**inputs).last_hidden_state}
+            for _, module in modules[1:]:
+                features = module.to(dtype)(features)
+        return {"sentence_embedding": features["sentence_embedding"]}
+
+    single = embed(torch.float32)
+    with promoted():
+        exact = embed(torch.float64)
+    save_case(folder, "sentence-transformers MPNetModel, Pooling, Dense, Normalize", 5, inputs, single, exact)
 
 
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    for case in sys.argv[2:] or CASES:
-        make(case, pathlib.Path(sys.argv[1]) / case)
+    for case in sys.argv[2:] or [*CASES, "sentence"]:
+        target = pathlib.Path(sys.argv[1]) / case
+        make_sentence(target) if case == "sentence" else make(case, target)
