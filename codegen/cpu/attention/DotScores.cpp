@@ -45,7 +45,8 @@ void attn::cpu::multiplyDots(AttentionState &s, const RowTiles &tiles,
   TileBuilder &b = s.b;
   int width = b.target.attention.panels;
   Value panels = b.ceilDiv(run.count, kPanelWidth);
-  Value first = b.div(b.add(chunk.first, run.column), kPanelWidth);
+  Value key = b.add(chunk.first, run.column);
+  Value first = b.div(s.packedKey(key), kPanelWidth);
   auto column = [&](Value panel, int count) {
     tiles.emit(b, [&](Value row, int height) {
       dotTile(s, term, b.add(first, panel),

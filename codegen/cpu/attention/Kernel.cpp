@@ -13,15 +13,16 @@
 // rows' sums. The second takes the scores of a single chunk from scratch, and
 // those of several from the terms again.
 
-#include "codegen/cpu/attention/DotScores.h"
-#include "codegen/cpu/attention/HeadTasks.h"
-#include "codegen/cpu/attention/PairTerms.h"
 #include "codegen/cpu/attention/Results.h"
 #include "codegen/cpu/attention/SidedValues.h"
 #include "codegen/cpu/attention/Softmax.h"
+#include "codegen/cpu/attention/Terms.h"
 #include "codegen/cpu/attention/Values.h"
 #include "codegen/cpu/attention/Weights.h"
+#include "codegen/cpu/cache/ChunkTotals.h"
+#include "codegen/cpu/cache/FewRows.h"
 #include "codegen/cpu/cache/RaggedRows.h"
+#include "codegen/cpu/cache/StreamedRows.h"
 #include "codegen/cpu/kernels/KernelEmitter.h"
 
 using namespace mlir;
@@ -33,32 +34,36 @@ using namespace attn::cpu;
 /// too.
 static constexpr int kRowStep = 2;
 
-void attn::cpu::prepareHead(AttentionState &s, const HeadRows &head) {
-  packKeys(s, head);
+/// What is done once for each key head that a slot meets.
+static void prepareHead(AttentionState &s, const HeadRows &head) {
+  packKeys(s, head, s.b.idx(0), s.n);
   packValues(s, head);
 }
 
 /// What the regions start from: all terms of a chunk.
 static void fillTerms(AttentionState &s, const HeadRows &rows,
                       const RowTiles &tiles, const Chunk &chunk) {
-  forRuns(s, chunk, [&](const KeyRun &run) {
-    for (auto [i, term] : llvm::enumerate(s.form.program.terms()))
-      if (term.products.empty())
-        sumPairs(s, rows, chunk, run, i);
-      else
-        multiplyDots(s, tiles, chunk, run, i);
-  });
+  forRuns(s, chunk,
+          [&](const KeyRun &run) { fillTerms(s, rows, tiles, chunk, run); });
 }
 
 /// Weights relative to each row's reference meet the values; the rows' sums
 /// come last.
 static void emitRelative(AttentionState &s, const HeadRows &rows,
                          const RowTiles &tiles) {
+  TileBuilder &b = s.b;
+  AttentionState total = withTotals(s);
+  // A single chunk needs no total, unless a sink was there before.
+  Value hasTotal = b.less(b.idx(s.form.sink ? 0 : kChunkKeys), s.n);
+  b.ifThen(hasTotal, [&] { startRows(total, rows); });
   forKeptChunks(s, rows, [&](const Chunk &chunk) {
+    b.ifThen(hasTotal, [&] { clearRows(s, rows); });
     fillTerms(s, rows, tiles, chunk);
     softmaxChunk(s, rows, chunk);
     addValues(s, rows, tiles, chunk);
+    b.ifThen(hasTotal, [&] { addChunk(s, total, rows); });
   });
+  b.ifThen(hasTotal, [&] { copySums(total, s, rows); });
   finishSums(s, rows);
 }
 
@@ -94,7 +99,7 @@ static void emitPlain(AttentionState &s, const HeadRows &rows,
   });
 }
 
-void attn::cpu::emitRows(AttentionState &s, const HeadRows &rows) {
+static void emitRows(AttentionState &s, const HeadRows &rows) {
   TileBuilder &b = s.b;
   computeRows(s, rows);
   startRows(s, rows);
@@ -166,13 +171,26 @@ static void emitShare(AttentionState &s) {
              });
 }
 
+static LogicalResult emitManyRows(TileBuilder &b, const AttentionForm &form) {
+  AttentionState s(b, form);
+  emitShare(s);
+  return failure(s.failed);
+}
+
 static Value attentionScratch(TileBuilder &b, Operation *op) {
   FailureOr<AttentionForm> form = readAttention(b, cast<AttentionOp>(op));
   if (failed(form))
     return {};
   if (form->starts)
-    return raggedScratch(b, *form);
-  return ScratchLayout(b, *form, form->positions(b)).bytes;
+    return streamScratch(b, *form);
+  Rows rows = expectedRows(*form, b.target);
+  if (rows == Rows::Few)
+    return streamScratch(b, *form);
+  Value keys = form->positions(b);
+  Value bytes = ScratchLayout(b, *form, keys, keys).bytes;
+  if (rows == Rows::Many)
+    return bytes;
+  return b.select(hasFewRows(b, *form), streamScratch(b, *form), bytes);
 }
 
 static LogicalResult emitAttention(TileBuilder &b, Operation *op) {
@@ -181,9 +199,17 @@ static LogicalResult emitAttention(TileBuilder &b, Operation *op) {
     return failure();
   if (form->starts)
     return emitRagged(b, *form);
-  AttentionState s(b, *form);
-  emitShare(s);
-  return failure(s.failed);
+  Rows rows = expectedRows(*form, b.target);
+  if (rows == Rows::Few)
+    return emitFewRows(b, *form);
+  if (rows == Rows::Many)
+    return emitManyRows(b, *form);
+  LogicalResult few = success(), many = success();
+  b.ifElse(
+      hasFewRows(b, *form), [&] { few = emitFewRows(b, *form); },
+      // An error is told once.
+      [&] { many = failed(few) ? few : emitManyRows(b, *form); });
+  return failure(failed(few) || failed(many));
 }
 
 const KernelEmitter attn::cpu::attentionEmitter = {

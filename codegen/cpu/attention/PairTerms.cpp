@@ -28,7 +28,7 @@ RegionPoint attn::cpu::pairPoint(AttentionState &s, const HeadRows &rows,
     Value memory = s.scratch.scalars[*index];
     Side side = program.scalars()[*index].side;
     if (side == Side::Key)
-      return s.b.load(memory, key);
+      return s.b.load(memory, s.packedKey(key));
     return s.b.loadScalar(memory, side == Side::Row ? at.row : s.b.idx(0));
   };
   return point;
@@ -89,7 +89,8 @@ PairTile::PairTile(AttentionState &s, const HeadRows &rows, const Chunk &chunk,
                    Value column)
     : s(s), b(s.b), rows(rows), chunk(chunk),
       term(s.form.program.terms()[index]), form(form), row(row), column(column),
-      panel(b.div(b.add(chunk.first, column), kPanelWidth)), height(height),
+      panel(b.div(s.packedKey(b.add(chunk.first, column)), kPanelWidth)),
+      height(height),
       width(cast<RankedTensorType>(term.op->getOperand(0).getType())
                 .getDimSize(0)) {
   SmallVector<Value> roots(term.op->getOperands());
@@ -286,7 +287,8 @@ static void repairRow(AttentionState &s, const HeadRows &rows,
                       Value column) {
   TileBuilder &b = s.b;
   const PairTerm &term = s.form.program.terms()[index];
-  Value exceeds = exceedsRange(s, term, row, b.add(chunk.first, column));
+  Value key = s.packedKey(b.add(chunk.first, column));
+  Value exceeds = exceedsRange(s, term, row, key);
   Value any =
       vector::ReductionOp::create(b, vector::CombiningKind::OR, exceeds);
   b.ifThen(any, [&] {

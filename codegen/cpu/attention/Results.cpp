@@ -19,7 +19,7 @@ static void writeLogSumExp(AttentionState &s, const HeadRows &rows, Value row,
   Value log = math::LogOp::create(b, sum);
   memref::StoreOp::create(
       b, arith::AddFOp::create(b, natural, log), s.form.logsumexp,
-      ValueRange{rows.batch, rows.head, b.add(rows.first, row)});
+      rows.only(b, row).queryPlace(b, rows.only(b, row).first));
 }
 
 void attn::cpu::finishSums(AttentionState &s, const HeadRows &rows) {

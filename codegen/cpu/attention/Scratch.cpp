@@ -23,7 +23,7 @@ static int64_t rowsOf(Side side, int64_t rows) {
 }
 
 ScratchLayout::ScratchLayout(TileBuilder &b, const AttentionForm &form,
-                             Value keys)
+                             Value keys, Value values)
     : rows(b.target.attentionRows), valueWidth(paddedTo16(form.valueWidth)),
       panels(b.ceilDiv(keys, kPanelWidth)) {
   const ScoreProgram &program = form.program;
@@ -34,6 +34,9 @@ ScratchLayout::ScratchLayout(TileBuilder &b, const AttentionForm &form,
   output = take(rows * valueWidth);
   sums = take(rows * kPanelWidth);
   references = take(rows);
+  totalOutput = take(rows * valueWidth);
+  totalSums = take(rows * kPanelWidth);
+  totalReferences = take(rows);
   factors = take(rows);
   finite = take(1);
   runs = take(kMostRuns * kRunWords * sizeof(int64_t) / kFloat);
@@ -58,7 +61,7 @@ ScratchLayout::ScratchLayout(TileBuilder &b, const AttentionForm &form,
   for (size_t i = 0; i < program.terms().size(); ++i)
     terms.push_back(takeScores());
   scores = form.scoresReplaceTerm() ? terms.front() : takeScores();
-  valuePanels = takePanels(keys, valueWidth);
+  valuePanels = takePanels(values, valueWidth);
   for (auto [at, vector] : llvm::zip(vectors, program.vectors()))
     if (vector.side == Side::Key)
       at = takePanels(panels, vector.width * kPanelWidth);
@@ -78,6 +81,10 @@ ScratchBuffers::ScratchBuffers(TileBuilder &b, const AttentionForm &form,
   outputs = fixed(b.idx(layout.output), {layout.rows, layout.valueWidth});
   sums = fixed(b.idx(layout.sums), {layout.rows, kPanelWidth});
   references = fixed(b.idx(layout.references), {layout.rows});
+  totalOutputs =
+      fixed(b.idx(layout.totalOutput), {layout.rows, layout.valueWidth});
+  totalSums = fixed(b.idx(layout.totalSums), {layout.rows, kPanelWidth});
+  totalReferences = fixed(b.idx(layout.totalReferences), {layout.rows});
   factors = fixed(b.idx(layout.factors), {layout.rows});
   finite = fixed(b.idx(layout.finite), {1});
   runs = b.scratch(b.idx(layout.runs),

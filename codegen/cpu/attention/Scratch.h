@@ -16,12 +16,15 @@ inline constexpr int64_t kBlockKeys = 64;
 
 /// Where things lie in a slot's scratch, in bytes.
 struct ScratchLayout {
-  ScratchLayout(TileBuilder &b, const AttentionForm &form, Value keys);
+  /// For panels of `keys` keys and of `values` values.
+  ScratchLayout(TileBuilder &b, const AttentionForm &form, Value keys,
+                Value values);
 
   int64_t rows;       ///< of a block
   int64_t valueWidth; ///< padded to whole vectors
   int64_t scoreWidth; ///< floats between rows of scores
   int64_t output, sums, references, factors, finite, runs;
+  int64_t totalOutput, totalSums, totalReferences;
   Value panels; ///< of keys
   llvm::SmallVector<Value> vectors, scalars, terms;
   Value scores, valuePanels, bytes;
@@ -35,9 +38,11 @@ struct ScratchBuffers {
   Value outputs;    ///< [rows][valueWidth], not yet normalised
   Value sums;       ///< [rows][16], of weights, by key modulo 16
   Value references; ///< [rows], what scores of a row are relative to
-  Value factors;    ///< [rows], 1 / the sum of a row's weights
-  Value finite;     ///< [1], 0 where every value of the head is finite
-  Value runs;       ///< [chunk / block][3], see KeyRuns
+  /// The same of all chunks before, where each is computed on its own.
+  Value totalOutputs, totalSums, totalReferences;
+  Value factors; ///< [rows], 1 / the sum of a row's weights
+  Value finite;  ///< [1], 0 where every value of the head is finite
+  Value runs;    ///< [chunk / block][3], see KeyRuns
   /// The program's sided vectors: [rows][padded D] or [1][padded D], and of
   /// keys [panels][D][16].
   llvm::SmallVector<Value> vectors;

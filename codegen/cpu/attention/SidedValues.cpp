@@ -227,9 +227,10 @@ static void packPanel(AttentionState &s, MutableArrayRef<OneSide> keys,
 }
 
 /// Keys beyond the last repeat it: their scores are masked later.
-static void packVectors(AttentionState &s, const HeadRows &rows, Value panel) {
+static void packVectors(AttentionState &s, const HeadRows &rows, Value first) {
   TileBuilder &b = s.b;
-  Value first = b.mul(panel, kPanelWidth), lastKey = b.sub(s.n, b.idx(1));
+  Value lastKey = b.sub(s.n, b.idx(1));
+  Value panel = b.div(s.packedKey(first), kPanelWidth);
   SmallVector<OneSide, kPanelWidth> keys;
   for (int64_t i = 0; i < kPanelWidth; ++i)
     keys.emplace_back(s, rows, Side::Key, b.min(b.add(first, i), lastKey));
@@ -238,22 +239,24 @@ static void packVectors(AttentionState &s, const HeadRows &rows, Value panel) {
       packPanel(s, keys, i, panel);
 }
 
-void attn::cpu::packKeys(AttentionState &s, const HeadRows &rows) {
+void attn::cpu::packKeys(AttentionState &s, const HeadRows &rows, Value first,
+                         Value count) {
   TileBuilder &b = s.b;
   ArrayRef<SidedScalar> scalars = s.form.program.scalars();
   auto isOwn = [](const SidedScalar &scalar) {
     return scalar.side == Side::Key && scalar.kind == SidedScalar::Expression;
   };
-  b.forRange(s.layout.panels,
-             [&](Value panel) { packVectors(s, rows, panel); });
+  Value end = b.add(first, b.mul(b.ceilDiv(count, kPanelWidth), kPanelWidth));
+  b.forRange(first, end, b.idx(kPanelWidth),
+             [&](Value key) { packVectors(s, rows, key); });
   if (llvm::none_of(scalars, isOwn))
     return;
   Value lastKey = b.sub(s.n, b.idx(1));
-  b.forRange(b.mul(s.layout.panels, kPanelWidth), [&](Value key) {
+  b.forRange(first, end, b.idx(1), [&](Value key) {
     OneSide one(s, rows, Side::Key, b.min(key, lastKey));
     for (auto [i, scalar] : llvm::enumerate(scalars))
       if (isOwn(scalar))
         memref::StoreOp::create(b, one.expression(scalar.expression),
-                                s.scratch.scalars[i], key);
+                                s.scratch.scalars[i], s.packedKey(key));
   });
 }

@@ -17,9 +17,10 @@ RegionPoint regionPoint(AttentionState &s, const HeadRows &rows, Value i,
 /// Computes the vectors and scalars of the head and of the rows.
 void computeRows(AttentionState &s, const HeadRows &rows);
 
-/// Computes the vectors of all keys of a head as panels [D][16], and the
-/// keys' scalars.
-void packKeys(AttentionState &s, const HeadRows &rows);
+/// Computes the vectors of keys [first, first + count) of a head as panels
+/// [D][16], and the keys' scalars. `first` is a multiple of 16.
+void packKeys(AttentionState &s, const HeadRows &rows, Value first,
+              Value count);
 
 } // namespace attn::cpu
 

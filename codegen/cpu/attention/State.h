@@ -36,22 +36,29 @@ struct HeadRows {
 /// The kernel being built: its form, its sizes and its scratch.
 struct AttentionState {
   AttentionState(TileBuilder &b, const AttentionForm &form)
-      : AttentionState(b, form, {b, form, form.positions(b)}) {}
+      : AttentionState(
+            b, form,
+            ScratchLayout(b, form, form.positions(b), form.positions(b))) {}
   AttentionState(TileBuilder &b, const AttentionForm &form,
                  const ScratchLayout &layout)
       : b(b), form(form), m(b.dim(form.queries.front(), 2)),
-        n(form.positions(b)), layout(layout), scratch(b, form, layout) {}
+        n(form.positions(b)), packedFrom(b.idx(0)), copiedFrom(b.idx(0)),
+        layout(layout), scratch(b, form, layout) {}
 
   /// Where a key of the batch lies in memory, and its value.
   llvm::SmallVector<Value> keyPlace(const HeadRows &rows, Value key) const {
     if (form.pages)
-      return {b.idx(0), b.idx(0), key};
+      return {b.idx(0), b.idx(0), b.sub(key, copiedFrom)};
     return {rows.batch, rows.keyHead, key};
   }
+  /// Where scratch has what is computed of a key.
+  Value packedKey(Value key) const { return b.sub(key, packedFrom); }
 
   TileBuilder &b;
   const AttentionForm &form;
-  Value m, n; ///< queries, keys
+  Value m, n;       ///< queries, keys
+  Value packedFrom; ///< the first key of those that scratch has panels of
+  Value copiedFrom; ///< the first of those copied from pages to rows
   ScratchLayout layout;
   ScratchBuffers scratch;
   bool failed = false; ///< a region could not be inlined; the error is emitted

@@ -10,52 +10,26 @@ using namespace mlir;
 using namespace attn;
 using namespace attn::cpu;
 
-static constexpr int64_t kFloat = sizeof(float);
-
-/// References take a whole vector, so that all else stays aligned to one.
-static int64_t referenceFloats(const ScratchLayout &layout) {
-  return (layout.rows + kPanelWidth - 1) / kPanelWidth * kPanelWidth;
-}
-
-int64_t attn::cpu::totalsBytes(const ScratchLayout &layout) {
-  int64_t perRow = kPanelWidth + layout.valueWidth;
-  return (referenceFloats(layout) + layout.rows * perRow) * kFloat;
-}
-
-RowTotals attn::cpu::totalsAt(TileBuilder &b, const ScratchLayout &layout,
-                              Value offset) {
-  auto take = [&](ArrayRef<int64_t> shape, int64_t floats) {
-    Value buffer = b.scratch(offset, MemRefType::get(shape, b.getF32Type()));
-    offset = b.add(offset, floats * kFloat);
-    return buffer;
-  };
-  int64_t rows = layout.rows, width = layout.valueWidth;
-  RowTotals totals;
-  totals.references = take({rows}, referenceFloats(layout));
-  totals.sums = take({rows, kPanelWidth}, rows * kPanelWidth);
-  totals.outputs = take({rows, width}, rows * width);
-  return totals;
-}
-
-AttentionState attn::cpu::withTotals(const AttentionState &s,
-                                     const RowTotals &totals) {
+AttentionState attn::cpu::withTotals(const AttentionState &s) {
   AttentionState total(s);
-  total.scratch.references = totals.references;
-  total.scratch.sums = totals.sums;
-  total.scratch.outputs = totals.outputs;
+  total.scratch.references = s.scratch.totalReferences;
+  total.scratch.sums = s.scratch.totalSums;
+  total.scratch.outputs = s.scratch.totalOutputs;
   return total;
 }
 
 namespace {
-/// What the two parts of a row are multiplied with.
-struct Factors {
+/// What the two parts of a row are multiplied with; a part that kept nothing is
+/// left out.
+struct Join {
   Value chunk, total;
+  Value noChunk, noTotal;
 };
 } // namespace
 
 /// Moves the total's reference to the larger one.
-static Factors joinReferences(AttentionState &s, AttentionState &total,
-                              Value row) {
+static Join joinReferences(AttentionState &s, AttentionState &total,
+                           Value row) {
   TileBuilder &b = s.b;
   Value none = b.f32(-std::numeric_limits<double>::infinity());
   Value own = b.loadScalar(s.scratch.references, row);
@@ -65,31 +39,56 @@ static Factors joinReferences(AttentionState &s, AttentionState &total,
   Value most = arith::SelectOp::create(b, grows, own, before);
   memref::StoreOp::create(b, most, total.scratch.references, row);
   auto factor = [&](Value reference) {
-    Value isNone =
-        arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, reference, none);
-    Value power =
-        math::Exp2Op::create(b, arith::SubFOp::create(b, reference, most));
-    return b.splat(arith::SelectOp::create(b, isNone, b.f32(0.0), power));
+    Value change = arith::SubFOp::create(b, reference, most);
+    return b.splat(math::Exp2Op::create(b, change));
   };
-  return {factor(own), factor(before)};
+  auto isNone = [&](Value reference) {
+    return b.splat(
+        arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, reference, none));
+  };
+  return {factor(own), factor(before), isNone(own), isNone(before)};
 }
 
 void attn::cpu::addChunk(AttentionState &s, AttentionState &total,
                          const HeadRows &rows) {
   TileBuilder &b = s.b;
   b.forRange(rows.count, [&](Value row) {
-    Factors factors{b.splat(1.0), b.splat(1.0)};
+    std::optional<Join> join;
     if (s.form.isSoftmax())
-      factors = joinReferences(s, total, row);
+      join = joinReferences(s, total, row);
+    auto sum = [&](Value x, Value y) -> Value {
+      if (!join)
+        return arith::AddFOp::create(b, x, y);
+      Value scaled = arith::MulFOp::create(b, y, join->total);
+      Value both = b.fma(x, join->chunk, scaled);
+      both = arith::SelectOp::create(b, join->noTotal, x, both);
+      return arith::SelectOp::create(b, join->noChunk, y, both);
+    };
     auto add = [&](Value from, Value to, Value column) {
-      Value x = b.load(from, {row, column}), y = b.load(to, {row, column});
-      y = arith::MulFOp::create(b, y, factors.total);
-      b.store(b.fma(x, factors.chunk, y), to, {row, column});
+      b.store(sum(b.load(from, {row, column}), b.load(to, {row, column})), to,
+              {row, column});
     };
     add(s.scratch.sums, total.scratch.sums, b.idx(0));
     b.forRange(b.idx(0), b.idx(s.layout.valueWidth), b.idx(kPanelWidth),
                [&](Value column) {
                  add(s.scratch.outputs, total.scratch.outputs, column);
+               });
+  });
+}
+
+void attn::cpu::copySums(AttentionState &from, AttentionState &to,
+                         const HeadRows &rows) {
+  TileBuilder &b = from.b;
+  b.forRange(rows.count, [&](Value row) {
+    Value reference = b.loadScalar(from.scratch.references, row);
+    memref::StoreOp::create(b, reference, to.scratch.references, row);
+    auto copy = [&](Value source, Value target, Value column) {
+      b.store(b.load(source, {row, column}), target, {row, column});
+    };
+    copy(from.scratch.sums, to.scratch.sums, b.idx(0));
+    b.forRange(b.idx(0), b.idx(from.layout.valueWidth), b.idx(kPanelWidth),
+               [&](Value column) {
+                 copy(from.scratch.outputs, to.scratch.outputs, column);
                });
   });
 }

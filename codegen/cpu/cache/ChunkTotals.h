@@ -9,22 +9,14 @@
 
 namespace attn::cpu {
 
-/// References, sums and outputs of a block of rows.
-struct RowTotals {
-  Value references, sums, outputs;
-};
-
-/// Bytes of scratch for the totals of a block.
-int64_t totalsBytes(const ScratchLayout &layout);
-
-/// The totals that lie `offset` bytes into the slot's scratch.
-RowTotals totalsAt(TileBuilder &b, const ScratchLayout &layout, Value offset);
-
 /// `s` with totals where it had those of a chunk.
-AttentionState withTotals(const AttentionState &s, const RowTotals &totals);
+AttentionState withTotals(const AttentionState &s);
 
 /// Adds the chunk whose sums `s` holds to the totals that `total` holds.
 void addChunk(AttentionState &s, AttentionState &total, const HeadRows &rows);
+
+/// The sums that `from` holds, to where `to` has its own.
+void copySums(AttentionState &from, AttentionState &to, const HeadRows &rows);
 
 } // namespace attn::cpu
 

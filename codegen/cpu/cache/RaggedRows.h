@@ -9,9 +9,6 @@
 
 namespace attn::cpu {
 
-/// Bytes of scratch that a slot needs.
-Value raggedScratch(TileBuilder &b, const AttentionForm &form);
-
 /// This slot's share.
 mlir::LogicalResult emitRagged(TileBuilder &b, const AttentionForm &form);
 

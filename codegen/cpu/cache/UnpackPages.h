@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Copies keys and values out of the pages of a cache.
+// Copies keys out of the pages of a cache.
 
 #ifndef ATTN_CODEGEN_CPU_CACHE_UNPACKPAGES_H
 #define ATTN_CODEGEN_CPU_CACHE_UNPACKPAGES_H
@@ -8,10 +8,10 @@
 
 namespace attn::cpu {
 
-/// The first `count` keys and values of a head of a sequence, to `keys` and
-/// `values`, [1, 1, positions, D] and [1, 1, positions, E].
-void unpackPages(TileBuilder &b, const PagedEntry &entry, Value sequence,
-                 Value head, Value count, Value keys, Value values);
+/// The 64 keys of a head in the page that begins at `page`, to `rows`,
+/// [1, 1, 64, D].
+void unpackKeys(TileBuilder &b, const PagedEntry &entry, Value page, Value head,
+                Value rows);
 
 } // namespace attn::cpu
 

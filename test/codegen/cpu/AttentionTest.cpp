@@ -290,6 +290,32 @@ TEST_P(Attention, PaddingNeverChangesBits) {
   }
 }
 
+/// The last query alone, or beside others in ever more blocks of rows.
+TEST_P(Attention, FewRowsHaveTheBitsOfMany) {
+  Shape s{1, 4, 2, 60, 2100, 16, 20};
+  Problem p = problem(s);
+  CompiledKernel kernel = compile(attentionText(s, scaledDot(s.d), R"(
+      %o = arith.subi %n, %m : index
+      %t = arith.addi %i, %o : index
+      %keep = arith.cmpi sle, %j, %t : index
+      attn.yield %keep : i1)"));
+  std::vector<float> first;
+  for (int64_t m : {1, 3, 12, 13, 60}) {
+    int64_t before = (s.m - m) * s.h * s.d;
+    std::vector<float> q(p.q.begin() + before, p.q.end());
+    std::vector<float> out(m * s.h * s.e, NAN);
+    kernel.run({{q.data(), {1, m}},
+                {p.k.data(), {1, s.n}},
+                {p.v.data(), {1, s.n}},
+                {out.data(), {1, m}}},
+               3);
+    std::vector<float> last(out.end() - s.h * s.e, out.end());
+    if (first.empty())
+      first = last;
+    EXPECT_EQ(first, last) << m;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Targets, Attention, ::testing::ValuesIn(targetsHere()),
                          targetName);
 

@@ -52,9 +52,9 @@ func.func private @distance(%q: tensor<1x2x?x8xf32>, %k: tensor<1x2x?x8xf32>, %v
 // CHECK-COUNT-2: math.sqrt %{{.*}} : f32
 // CHECK: scf.for {{.*}} -> (vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>) {
 // CHECK-NOT: math.sqrt
-func.func private @cosine(%q: tensor<1x2x?x8xf32>, %k: tensor<1x2x?x8xf32>, %v: tensor<1x2x?x8xf32>)
-    -> tensor<1x2x?x8xf32> attributes {attn.kernel} {
-  %o = attn.attention queries(%q : tensor<1x2x?x8xf32>) keys(%k : tensor<1x2x?x8xf32>) value(%v : tensor<1x2x?x8xf32>)
+func.func private @cosine(%q: tensor<1x2x40x8xf32>, %k: tensor<1x2x?x8xf32>, %v: tensor<1x2x?x8xf32>)
+    -> tensor<1x2x40x8xf32> attributes {attn.kernel} {
+  %o = attn.attention queries(%q : tensor<1x2x40x8xf32>) keys(%k : tensor<1x2x?x8xf32>) value(%v : tensor<1x2x?x8xf32>)
       score {
       ^bb0(%qi: tensor<8xf32>, %kj: tensor<8xf32>, %b: index, %h: index, %i: index, %j: index, %rows: index, %keys: index):
         %qq = attn.dot %qi, %qi : tensor<8xf32>
@@ -65,8 +65,8 @@ func.func private @cosine(%q: tensor<1x2x?x8xf32>, %k: tensor<1x2x?x8xf32>, %v: 
         %0 = arith.divf %dot, %qs : f32
         %1 = arith.divf %0, %ks : f32
         attn.yield %1 : f32
-      } -> tensor<1x2x?x8xf32>
-  return %o : tensor<1x2x?x8xf32>
+      } -> tensor<1x2x40x8xf32>
+  return %o : tensor<1x2x40x8xf32>
 }
 
 // The mean over heads: one task owns its rows of all heads.

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Attention of one or few queries of each head, as when tokens are generated.
+
+#ifndef ATTN_CODEGEN_CPU_CACHE_FEWROWS_H
+#define ATTN_CODEGEN_CPU_CACHE_FEWROWS_H
+
+#include "codegen/cpu/attention/Form.h"
+
+namespace attn::cpu {
+
+/// What is known of a kernel's rows when compiling.
+enum class Rows { Few, Many, Any };
+Rows expectedRows(const AttentionForm &form, const TargetSpec &target);
+
+/// Whether all rows of the heads that go together make one block: then packing
+/// a head's keys for later blocks is for nothing.
+Value hasFewRows(TileBuilder &b, const AttentionForm &form);
+
+/// This slot's share, where there are few rows.
+mlir::LogicalResult emitFewRows(TileBuilder &b, const AttentionForm &form);
+
+} // namespace attn::cpu
+
+#endif // ATTN_CODEGEN_CPU_CACHE_FEWROWS_H

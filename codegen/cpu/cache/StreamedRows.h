@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Few rows against many keys: keys and values pass by once, and nothing of them
+// outlives their chunk.
+
+#ifndef ATTN_CODEGEN_CPU_CACHE_STREAMEDROWS_H
+#define ATTN_CODEGEN_CPU_CACHE_STREAMEDROWS_H
+
+#include "codegen/cpu/attention/KeyRuns.h"
+#include "codegen/cpu/cache/Pages.h"
+
+#include <optional>
+
+namespace attn::cpu {
+
+/// Bytes of scratch that a slot needs.
+Value streamScratch(TileBuilder &b, const AttentionForm &form);
+
+/// How many heads are rows of one block: those that share a key head, where
+/// nothing of the score is computed for a head alone.
+int64_t headsTogether(const AttentionForm &form);
+
+/// A kernel whose rows are streamed.
+class Stream {
+public:
+  Stream(TileBuilder &b, const AttentionForm &form);
+
+  /// The outputs of rows [first, first + count) of a key head of a batch: of
+  /// its heads' queries, where heads go together; else `head` is a head.
+  /// `origin` is as in HeadRows.
+  void emitRows(AttentionState &s, Value batch, Value head, Value first,
+                Value count, Value origin) const;
+
+  const AttentionForm &attention() const { return form; }
+  /// What emitRows starts from.
+  AttentionState state() const;
+
+  TileBuilder &b;
+  const int64_t together; ///< heads
+
+private:
+  struct Block;
+  void emitChunk(AttentionState &s, const Block &block,
+                 const Chunk &chunk) const;
+  void fillRun(AttentionState &s, const Block &block, const Chunk &chunk,
+               const KeyRun &run) const;
+
+  AttentionForm form; ///< its keys are a block copied from pages, if need be
+  bool direct;        ///< pages hold all that is needed of keys
+  std::optional<PagedEntry> entry;
+};
+
+} // namespace attn::cpu
+
+#endif // ATTN_CODEGEN_CPU_CACHE_STREAMEDROWS_H
