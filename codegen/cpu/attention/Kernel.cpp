@@ -183,7 +183,7 @@ static Value attentionScratch(TileBuilder &b, Operation *op) {
     return {};
   if (form->starts)
     return streamScratch(b, *form);
-  Rows rows = expectedRows(*form, b.target);
+  Rows rows = expectedRows(*form);
   if (rows == Rows::Few)
     return streamScratch(b, *form);
   Value keys = form->positions(b);
@@ -199,7 +199,7 @@ static LogicalResult emitAttention(TileBuilder &b, Operation *op) {
     return failure();
   if (form->starts)
     return emitRagged(b, *form);
-  Rows rows = expectedRows(*form, b.target);
+  Rows rows = expectedRows(*form);
   if (rows == Rows::Few)
     return emitFewRows(b, *form);
   if (rows == Rows::Many)

@@ -9,25 +9,29 @@ using namespace mlir;
 using namespace attn;
 using namespace attn::cpu;
 
-Rows attn::cpu::expectedRows(const AttentionForm &form,
-                             const TargetSpec &target) {
+/// More rows pay for packing a head's keys; fewer heights of tiles are less
+/// code beside that of many rows.
+static constexpr int64_t kFewRows = 8;
+static constexpr int kTallest = 4;
+
+Rows attn::cpu::expectedRows(const AttentionForm &form) {
   if (form.needsWeights())
     return Rows::Many;
   auto query = cast<MemRefType>(form.queries.front().getType());
   if (query.isDynamicDim(2))
     return Rows::Any;
   int64_t rows = query.getDimSize(2) * headsTogether(form);
-  return rows <= target.attentionRows ? Rows::Few : Rows::Many;
+  return rows <= kFewRows ? Rows::Few : Rows::Many;
 }
 
 Value attn::cpu::hasFewRows(TileBuilder &b, const AttentionForm &form) {
   Value rows = b.mul(b.dim(form.queries.front(), 2), headsTogether(form));
-  return b.less(rows, b.idx(b.target.attentionRows + 1));
+  return b.less(rows, b.idx(kFewRows + 1));
 }
 
 LogicalResult attn::cpu::emitFewRows(TileBuilder &b,
                                      const AttentionForm &form) {
-  Stream stream(b, form);
+  Stream stream(b, form, std::min(kTallest, b.target.attention.rows));
   AttentionState s = stream.state();
   Value query = form.queries.front();
   Value heads = b.div(b.dim(query, 1), stream.together);

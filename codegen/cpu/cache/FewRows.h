@@ -10,10 +10,10 @@ namespace attn::cpu {
 
 /// What is known of a kernel's rows when compiling.
 enum class Rows { Few, Many, Any };
-Rows expectedRows(const AttentionForm &form, const TargetSpec &target);
+Rows expectedRows(const AttentionForm &form);
 
-/// Whether all rows of the heads that go together make one block: then packing
-/// a head's keys for later blocks is for nothing.
+/// Whether the heads that go together have few rows: packing all keys of a head
+/// would be for nothing.
 Value hasFewRows(TileBuilder &b, const AttentionForm &form);
 
 /// This slot's share, where there are few rows.

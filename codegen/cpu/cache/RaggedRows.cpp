@@ -83,7 +83,7 @@ static void emitSequence(const Stream &stream, AttentionState &s,
 }
 
 LogicalResult attn::cpu::emitRagged(TileBuilder &b, const AttentionForm &form) {
-  Stream stream(b, form);
+  Stream stream(b, form, b.target.attention.rows);
   AttentionState all = stream.state();
   Value sequences = b.dim(form.starts, 0);
   Value total = b.forRange(

@@ -74,8 +74,8 @@ Value attn::cpu::streamScratch(TileBuilder &b, const AttentionForm &form) {
   return b.add(bytes, b.idx(copied.getNumElements() * int64_t(sizeof(float))));
 }
 
-Stream::Stream(TileBuilder &b, const AttentionForm &given)
-    : b(b), together(headsTogether(given)), form(given),
+Stream::Stream(TileBuilder &b, const AttentionForm &given, int tallest)
+    : b(b), together(headsTogether(given)), tallest(tallest), form(given),
       direct(readsPagesDirectly(given)) {
   if (!form.pages)
     return;
@@ -142,7 +142,7 @@ void Stream::emitRows(AttentionState &s, Value batch, Value head, Value first,
   if (grouped)
     head = b.mul(head, together);
   Block block{{batch, head, keyHead, first, count, origin, together},
-              RowTiles(b, b.idx(0), count, b.target.attention.rows)};
+              RowTiles(b, b.idx(0), count, tallest)};
   AttentionState total = withTotals(s);
   computeRows(s, block.rows);
   startRows(total, block.rows);

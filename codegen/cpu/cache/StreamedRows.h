@@ -22,7 +22,8 @@ int64_t headsTogether(const AttentionForm &form);
 /// A kernel whose rows are streamed.
 class Stream {
 public:
-  Stream(TileBuilder &b, const AttentionForm &form);
+  /// With register tiles of up to `tallest` rows.
+  Stream(TileBuilder &b, const AttentionForm &form, int tallest);
 
   /// The outputs of rows [first, first + count) of a key head of a batch: of
   /// its heads' queries, where heads go together; else `head` is a head.
@@ -36,6 +37,7 @@ public:
 
   TileBuilder &b;
   const int64_t together; ///< heads
+  const int tallest;
 
 private:
   struct Block;
