@@ -54,9 +54,13 @@ int64_t attn::cpu::headsTogether(const AttentionForm &form) {
   return apart ? 1 : form.headsPerKeyHead;
 }
 
-/// What attention keeps; of keys a chunk. Behind it lie keys copied from pages.
+/// What attention keeps; of keys a chunk, and no more than there are: a
+/// workspace for many rows then serves few. Behind it lie keys copied from
+/// pages.
 static ScratchLayout layoutOf(TileBuilder &b, const AttentionForm &form) {
   Value keys = b.idx(readsPagesDirectly(form) ? 0 : kChunkKeys);
+  if (!form.pages)
+    keys = b.min(keys, form.positions(b));
   return {b, form, keys, b.idx(0)};
 }
 
