@@ -454,7 +454,7 @@ TEST(Checker, FixedDimensions) {
   options.dims.clear();
   options.dims["sequense"] = 12;
   EXPECT_THAT(describe(masked, "{}", options).errors,
-              HasSubstr("no dynamic dimension 'sequense', did you mean "
+              HasSubstr("no dimension 'sequense', did you mean "
                         "'sequence'?"));
 }
 
