@@ -222,6 +222,23 @@ static attn_status take_pages(attn_generator *generator, sequence *into,
                             count, generator->pages.free_count);
 }
 
+/* A wrong token is an error of its own request, not of the call that it would
+   be part of with others. */
+static attn_status check_prompt(const attn_generator *generator,
+                                const attn_request *request,
+                                attn_error *error) {
+  int32_t input = generator->roles.input[ATTN_ROLE_TOKENS];
+  int64_t bound = generator->program->inputs[input].bound;
+  for (size_t i = 0; bound > 0 && i < request->prompt_count; ++i)
+    if (request->prompt[i] < 0 || request->prompt[i] >= bound)
+      return attn_generate_fail(error, ATTN_OUT_OF_RANGE,
+                                "expects tokens in [0, %lld), but token %zu of "
+                                "the prompt is %lld",
+                                (long long)bound, i,
+                                (long long)request->prompt[i]);
+  return ATTN_OK;
+}
+
 static attn_status check_request(const attn_generator *generator,
                                  const attn_request *request,
                                  attn_error *error) {
@@ -246,7 +263,7 @@ static attn_status check_request(const attn_generator *generator,
                               "the sequence needs %zu pages, but the cache has "
                               "%zu",
                               pages, generator->cache_pages);
-  return ATTN_OK;
+  return check_prompt(generator, request, error);
 }
 
 static void discard(attn_generator *generator, sequence *ended,

@@ -290,13 +290,13 @@ TEST_F(GeneratorTest, CallbacksTellEachToken) {
   EXPECT_EQ(heard.lasts, 1);
 }
 
-TEST_F(GeneratorTest, PromptsOutOfRangeAreErrorsOfTheStep) {
+TEST_F(GeneratorTest, PromptsOutOfRangeAreErrorsOfTheirRequest) {
   open(fake_decoder, 4, 2);
-  int64_t bad = add({3, 99}, 3);
-  EXPECT_EQ(attn_generator_step(generator, nullptr, &error), ATTN_OUT_OF_RANGE);
-  EXPECT_THAT(error.message, HasSubstr("element 1 is 99"));
-  attn_generator_drop(generator, bad);
   int64_t good = add({3}, 3);
+  EXPECT_EQ(refusal(request(Ids{3, 99}, 3), ATTN_OUT_OF_RANGE),
+            "expects tokens in [0, 10), but token 1 of the prompt is 99");
+  EXPECT_EQ(refusal(request(Ids{-1}, 3), ATTN_OUT_OF_RANGE),
+            "expects tokens in [0, 10), but token 0 of the prompt is -1");
   finish();
   EXPECT_EQ(tokens(good), expected({3}, 3));
 }
