@@ -88,6 +88,29 @@ void writeWithPipeline(mlir::PassManager &manager, mlir::ModuleOp module,
 
 } // namespace
 
+/// The place in a file that a location stands for; null for none.
+static mlir::FileLineColLoc placeOf(mlir::Location location) {
+  mlir::FileLineColLoc place;
+  location->walk([&](mlir::Location part) {
+    place = dyn_cast<mlir::FileLineColLoc>(part);
+    return place ? mlir::WalkResult::interrupt() : mlir::WalkResult::advance();
+  });
+  return place;
+}
+
+/// As errors of descriptions are written: file:line:column: error: text.
+static void printDiagnostic(mlir::Diagnostic &diagnostic, StringRef severity) {
+  if (mlir::FileLineColLoc place = placeOf(diagnostic.getLocation()))
+    errs() << place.getFilename().getValue() << ":" << place.getLine() << ":"
+           << place.getColumn() << ": ";
+  errs() << severity << ": " << diagnostic << "\n";
+  // The operation in full says nothing to those who wrote a description; the
+  // file of an internal error has it.
+  for (mlir::Diagnostic &note : diagnostic.getNotes())
+    if (!StringRef(note.str()).starts_with("see current operation"))
+      printDiagnostic(note, "note");
+}
+
 Error attn::tool::runPasses(mlir::PassManager &manager, mlir::ModuleOp module,
                             const Twine &declined) {
   std::optional<FailureObserver::Failure> failure;
@@ -99,8 +122,11 @@ Error attn::tool::runPasses(mlir::PassManager &manager, mlir::ModuleOp module,
   bool saidWhy = false;
   mlir::ScopedDiagnosticHandler listener(
       module.getContext(), [&](mlir::Diagnostic &diagnostic) {
-        saidWhy |= diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error;
-        return mlir::failure();
+        if (diagnostic.getSeverity() != mlir::DiagnosticSeverity::Error)
+          return mlir::failure();
+        saidWhy = true;
+        printDiagnostic(diagnostic, "error");
+        return mlir::success();
       });
   mlir::LogicalResult result = mlir::failure();
   CrashRecoveryContext::Enable();
