@@ -52,9 +52,9 @@ struct ModelInterface {
 };
 
 /// Reads the interface of a model function from attn.name, attn.dims,
-/// attn.bound, attn.dim_max and, with a cache, attn.role, attn.max_positions and
-/// attn.memory_length (see the attn dialect). Attributes that are
-/// missing or contradict the types are errors at the function.
+/// attn.bound, attn.dim_max and, with a cache, attn.role, attn.max_positions
+/// and attn.memory_length (see the attn dialect). Attributes that are missing
+/// or contradict the types are errors at the function.
 llvm::FailureOr<ModelInterface> describeModel(mlir::func::FuncOp function);
 
 /// "tokens" for ATTN_ROLE_TOKENS, and so on; "" for none.

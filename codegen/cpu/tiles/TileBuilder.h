@@ -152,9 +152,9 @@ private:
   llvm::SmallVector<Value> arguments, results;
 };
 
-/// The elements of the dense `buffer` at `indices`, any of which may be lanes: a
-/// scalar load, a vector load (only the last made by laneIndices) or a gather,
-/// of the lanes in `mask` where that is given.
+/// The elements of the dense `buffer` at `indices`, any of which may be lanes:
+/// a scalar load, a vector load (only the last made by laneIndices) or a
+/// gather, of the lanes in `mask` where that is given.
 Value readLanes(TileBuilder &b, Value buffer, llvm::ArrayRef<Value> indices,
                 Value mask);
 
