@@ -60,8 +60,8 @@ static std::optional<bool> sees(AttentionOp op, int64_t i, int64_t j) {
   Block &keep = op.getKeep().front();
   IRMapping mapping;
   unsigned first = 2 * op.getQueries().size();
-  for (auto [number, value] :
-       llvm::enumerate(ArrayRef<int64_t>{0, 0, i, j, 2, 2}))
+  const int64_t coordinates[] = {0, 0, i, j, 2, 2};
+  for (auto [number, value] : llvm::enumerate(coordinates))
     mapping.map(keep.getArgument(first + number),
                 arith::ConstantIndexOp::create(b, op.getLoc(), value));
   for (Operation &inner : keep.without_terminator()) {
