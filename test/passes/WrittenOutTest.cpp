@@ -200,8 +200,7 @@ const Case kCases[] = {
      "let p = softmax(s) - reshape(l, [4, 1, 1]) * softmax(s2)\n"
      "return matmul(p, v)",
      "softmax", false, 2, 1},
-    {"SumOfThree",
-     ", q2: f32[batch, 4, m, 8], k2: f32[batch, 4, n, 8]",
+    {"SumOfThree", ", q2: f32[batch, 4, m, 8], k2: f32[batch, 4, n, 8]",
      "let s2 = matmul(q2, k2, transpose_b = true)\n"
      "let s3 = matmul(q, k2, transpose_b = true)\n"
      "let p = softmax(s) + softmax(s2) / 3.0\n"
