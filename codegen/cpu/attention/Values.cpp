@@ -4,8 +4,6 @@
 
 #include "codegen/cpu/attention/Values.h"
 
-#include "codegen/cpu/attention/KeyRuns.h"
-
 using namespace mlir;
 using namespace attn;
 using namespace attn::cpu;
@@ -34,35 +32,34 @@ void attn::cpu::packValues(AttentionState &s, const HeadRows &rows) {
                             s.scratch.finite, ValueRange{b.idx(0)});
 }
 
-/// outputs[row, panel] += weights[row, :] . v[:, panel], keys ascending.
-static void addTile(AttentionState &s, const Chunk &chunk, const KeyRun &run,
-                    Value row, int height, Value panel, int panels,
-                    bool skipZeroWeights) {
+void attn::cpu::addTile(AttentionState &s, const OutputTile &tile,
+                        const KeyRun &run, bool skipZeros,
+                        llvm::function_ref<Value(Value, Value)> value) {
   TileBuilder &b = s.b;
-  auto at = [&](int p) { return b.mul(b.add(panel, p), kPanelWidth); };
+  auto [row, height, panel, panels] = tile;
+  auto place = [&, row = row, panel = panel](int r, int p) {
+    return SmallVector<Value>{b.add(row, r),
+                              b.mul(b.add(panel, p), kPanelWidth)};
+  };
   SmallVector<Value> sums;
   for (int r = 0; r < height; ++r)
     for (int p = 0; p < panels; ++p)
-      sums.push_back(b.load(s.scratch.outputs, {b.add(row, r), at(p)}));
-  auto weight = [&](int r, Value k) {
-    return b.loadScalar(s.scratch.scores,
-                        {b.add(row, r), b.add(run.column, k)});
-  };
-  Value first = b.add(chunk.first, run.column);
-  auto value = [&](int p, Value k) {
-    return b.load(s.scratch.valuePanels,
-                  {b.add(panel, p), b.add(first, k), b.idx(0)});
-  };
-  sums = multiplyTile(b, height, panels, run.count, sums, weight, value,
-                      {.skipZeros = skipZeroWeights});
+      sums.push_back(b.load(s.scratch.outputs, place(r, p)));
+  sums = multiplyTile(
+      b, height, panels, run.count, sums,
+      [&, row = row](int r, Value k) {
+        return b.loadScalar(s.scratch.scores,
+                            {b.add(row, r), b.add(run.column, k)});
+      },
+      [&, panel = panel](int p, Value k) { return value(b.add(panel, p), k); },
+      {.skipZeros = skipZeros});
   for (int r = 0; r < height; ++r)
     for (int p = 0; p < panels; ++p)
-      b.store(sums[r * panels + p], s.scratch.outputs, {b.add(row, r), at(p)});
+      b.store(sums[r * panels + p], s.scratch.outputs, place(r, p));
 }
 
-/// body(panel, count) for all panels of the values, `group` at a time.
-static void forPanels(AttentionState &s, int group,
-                      llvm::function_ref<void(Value, int)> body) {
+void attn::cpu::forPanels(AttentionState &s, int group,
+                          llvm::function_ref<void(Value, int)> body) {
   TileBuilder &b = s.b;
   int64_t panels = s.layout.valueWidth / kPanelWidth;
   int64_t whole = panels / group * group;
@@ -72,12 +69,23 @@ static void forPanels(AttentionState &s, int group,
     body(b.idx(whole), panels - whole);
 }
 
+/// A tile over the packed values of a run.
+static void addPackedTile(AttentionState &s, const Chunk &chunk,
+                          const KeyRun &run, const OutputTile &tile,
+                          bool skipZeros) {
+  TileBuilder &b = s.b;
+  Value first = b.add(chunk.first, run.column);
+  addTile(s, tile, run, skipZeros, [&](Value panel, Value k) {
+    return b.load(s.scratch.valuePanels, {panel, b.add(first, k), b.idx(0)});
+  });
+}
+
 /// Every tile of rows and panels of the values.
 static void addTiles(AttentionState &s, const RowTiles &tiles,
                      const Chunk &chunk, const KeyRun &run) {
   forPanels(s, s.b.target.attention.panels, [&](Value panel, int panels) {
     tiles.emit(s.b, [&](Value row, int height) {
-      addTile(s, chunk, run, row, height, panel, panels, false);
+      addPackedTile(s, chunk, run, {row, height, panel, panels}, false);
     });
   });
 }
@@ -87,7 +95,7 @@ static void addRows(AttentionState &s, const HeadRows &rows, const Chunk &chunk,
                     const KeyRun &run) {
   forPanels(s, 1, [&](Value panel, int panels) {
     s.b.forRange(rows.count, [&](Value row) {
-      addTile(s, chunk, run, row, 1, panel, panels, true);
+      addPackedTile(s, chunk, run, {row, 1, panel, panels}, true);
     });
   });
 }

@@ -4,7 +4,7 @@
 #ifndef ATTN_CODEGEN_CPU_ATTENTION_VALUES_H
 #define ATTN_CODEGEN_CPU_ATTENTION_VALUES_H
 
-#include "codegen/cpu/attention/State.h"
+#include "codegen/cpu/attention/KeyRuns.h"
 #include "codegen/cpu/tiles/RowTiles.h"
 
 namespace attn::cpu {
@@ -13,6 +13,25 @@ namespace attn::cpu {
 /// masked, notes whether all are finite: only then a weight of 0 silences a
 /// masked key by itself.
 void packValues(AttentionState &s, const HeadRows &rows);
+
+/// Rows and panels of the output that are in registers together.
+struct OutputTile {
+  Value row;
+  int height;
+  Value panel;
+  int panels;
+};
+
+/// outputs[row, panel] += weights[row, :] . v[:, panel] over the keys of a run,
+/// ascending; `value` gives 16 columns of the run's key k. With `skipZeros` a
+/// weight of 0 silences a value that is not finite.
+void addTile(AttentionState &s, const OutputTile &tile, const KeyRun &run,
+             bool skipZeros,
+             llvm::function_ref<Value(Value panel, Value k)> value);
+
+/// body(panel, count) for all panels of the values, `group` at a time.
+void forPanels(AttentionState &s, int group,
+               llvm::function_ref<void(Value, int)> body);
 
 /// outputs[row, :] += weights[row, j] v[j, :] over the keys of a chunk,
 /// ascending.

@@ -4,6 +4,7 @@
 
 #include "codegen/cpu/cache/BlockProducts.h"
 
+#include "codegen/cpu/attention/Values.h"
 #include "dialect/AttnDialect.h"
 
 using namespace mlir;
@@ -128,7 +129,7 @@ struct BlockValues {
   HeadRows rows;
   BlockPage page; ///< where there is an entry
   Value key;      ///< the first
-  Value column, count;
+  KeyRun keys;
 };
 } // namespace
 
@@ -151,38 +152,10 @@ static Value loadValue(AttentionState &s, const BlockValues &values,
                 {rows.batch, rows.keyHead, b.add(values.key, k), column}, mask);
 }
 
-/// outputs[row, panel] += weights[row, :] . v[:, panel].
-static void addTile(AttentionState &s, const BlockValues &values, Value row,
-                    int height, Value panel, int panels, bool skipZeros) {
-  TileBuilder &b = s.b;
-  auto at = [&](int p) { return b.mul(b.add(panel, p), kPanelWidth); };
-  SmallVector<Value> sums;
-  for (int r = 0; r < height; ++r)
-    for (int p = 0; p < panels; ++p)
-      sums.push_back(b.load(s.scratch.outputs, {b.add(row, r), at(p)}));
-  sums = multiplyTile(
-      b, height, panels, values.count, sums,
-      [&](int r, Value k) {
-        return b.loadScalar(s.scratch.scores,
-                            {b.add(row, r), b.add(values.column, k)});
-      },
-      [&](int p, Value k) { return loadValue(s, values, b.add(panel, p), k); },
-      {.skipZeros = skipZeros});
-  for (int r = 0; r < height; ++r)
-    for (int p = 0; p < panels; ++p)
-      b.store(sums[r * panels + p], s.scratch.outputs, {b.add(row, r), at(p)});
-}
-
-/// body(panel, count) for all panels of the values, `group` at a time.
-static void forPanels(AttentionState &s, int group,
-                      llvm::function_ref<void(Value, int)> body) {
-  TileBuilder &b = s.b;
-  int64_t panels = s.layout.valueWidth / kPanelWidth;
-  int64_t whole = panels / group * group;
-  b.forRange(b.idx(0), b.idx(whole), b.idx(group),
-             [&](Value panel) { body(panel, group); });
-  if (whole < panels)
-    body(b.idx(whole), panels - whole);
+static void addBlockTile(AttentionState &s, const BlockValues &values,
+                         const OutputTile &tile, bool skipZeros) {
+  addTile(s, tile, values.keys, skipZeros,
+          [&](Value panel, Value k) { return loadValue(s, values, panel, k); });
 }
 
 /// 0 where every value is finite, else NaN.
@@ -190,7 +163,7 @@ static Value checkFinite(AttentionState &s, const BlockValues &values) {
   TileBuilder &b = s.b;
   Value zero = b.splat(0.0), sum = zero;
   for (int64_t panel = 0; panel < s.layout.valueWidth / kPanelWidth; ++panel)
-    sum = b.forRange(b.idx(0), values.count, b.idx(1), {sum},
+    sum = b.forRange(b.idx(0), values.keys.count, b.idx(1), {sum},
                      [&](Value k, ValueRange so_far) -> SmallVector<Value> {
                        Value v = loadValue(s, values, b.idx(panel), k);
                        return {b.fma(v, zero, so_far.front())};
@@ -202,7 +175,7 @@ static void addBlock(AttentionState &s, const BlockValues &values,
                      const RowTiles &tiles) {
   tiles.emit(s.b, [&](Value row, int height) {
     forPanels(s, tilePanels(s.b.target, height), [&](Value panel, int panels) {
-      addTile(s, values, row, height, panel, panels, false);
+      addBlockTile(s, values, {row, height, panel, panels}, false);
     });
   });
 }
@@ -212,7 +185,7 @@ static void addBlock(AttentionState &s, const BlockValues &values,
 static void addKeptOfBlock(AttentionState &s, const BlockValues &values) {
   s.b.forRange(values.rows.count, [&](Value row) {
     forPanels(s, 1, [&](Value panel, int panels) {
-      addTile(s, values, row, 1, panel, panels, true);
+      addBlockTile(s, values, {row, 1, panel, panels}, true);
     });
   });
 }
@@ -222,9 +195,8 @@ void attn::cpu::addBlockValues(AttentionState &s, const PagedEntry *entry,
                                const Chunk &chunk, const KeyRun &run) {
   TileBuilder &b = s.b;
   forBlocks(s, run, [&](const KeyRun &block) {
-    BlockValues values{entry,        rows,
-                       {},           b.add(chunk.first, block.column),
-                       block.column, block.count};
+    BlockValues values{
+        entry, rows, {}, b.add(chunk.first, block.column), block};
     if (entry)
       values.page = pageOf(s, *entry, rows, chunk, run, block.column);
     if (!s.form.keep)
