@@ -156,6 +156,9 @@ bool Checker::attendOptions(const Expr &call, AttendCall &attend) {
   };
   for (auto &[name, given] : attend.named) {
     const Value &value = given.first;
+    // As with other functions, null means "not given".
+    if (value.kind == Value::Null)
+      continue;
     if (name == "scale") {
       attend.scale = value;
     } else if (name == "normalizer") {

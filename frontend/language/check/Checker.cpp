@@ -321,11 +321,16 @@ bool Checker::declareInput(const Port &port) {
     Value fallback = evaluate(*port.fallback);
     if (fallback.isError())
       return false;
+    if (fallback.kind == Value::Null) {
+      frames.back().scopes.back()[port.name] = fallback;
+      return true;
+    }
     bool integer = fallback.kind == Value::Int && fallback.dim.isConstant();
     if (!integer &&
         (fallback.kind != Value::Float || type.element != Element::F32)) {
       error(port.fallback->position,
-            "expects a number as default, but got " + fallback.describe());
+            "expects a number or null as default, but got " +
+                fallback.describe());
       return false;
     }
     int64_t number = integer ? *fallback.dim.constant() : 0;

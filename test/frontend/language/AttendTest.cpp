@@ -84,6 +84,7 @@ TEST(Attend, Options) {
   EXPECT_THAT(attend(", normalizer = \"sigmoid\")").ir,
               HasSubstr("normalizer(sigmoid)"));
   EXPECT_THAT(attend(", sink = weight(\"sink\", [4]))").ir, HasSubstr("sink("));
+  EXPECT_THAT(attend(", weights = null)").ir, Not(HasSubstr("weights tensor")));
   EXPECT_THAT(attend(", weights = \"mean\")[0]").ir,
               HasSubstr("weights tensor<?x?x?xf32>"));
   EXPECT_THAT(attend(", weights = \"heads\", logsumexp = true)[0]").ir,

@@ -404,11 +404,18 @@ TEST(Checker, ElementTypes) {
               HasSubstr("expects i64 ids and an f32 table"));
 }
 
+TEST(Checker, MeanOverADynamicDimensionCountsOnes) {
+  std::string ir = describe("model m(x: f32[n, 4]) -> (y: f32[4]) {\n"
+                            "  return mean(x, axis = 0)\n"
+                            "}")
+                       .ir;
+  EXPECT_THAT(ir, HasSubstr("arith.constant 1.000000e+00 : f32"));
+  EXPECT_THAT(ir, HasSubstr("arith.divf"));
+}
+
 TEST(Checker, NotLoweredSaysSo) {
-  EXPECT_THAT(
-      body("return mean(x, axis = 0)").errors,
-      HasSubstr("the mean over dynamic dimension 'batch' is not lowered "
-                "yet"));
+  EXPECT_THAT(body("return x * dim(x, 0)").errors,
+              HasSubstr("dynamic dimension 'batch' is not lowered yet"));
 }
 
 //===----------------------------------------------------------------------===//
@@ -437,6 +444,25 @@ TEST(Checker, AbsentInputLeavesTheSignature) {
   options.absent = {"ids"};
   EXPECT_THAT(describe(masked, "{}", options).errors,
               HasSubstr("model 'm' has no optional input 'ids'"));
+}
+
+TEST(Checker, AbsentInputMayBeNull) {
+  const char *text =
+      "model m(x: f32[batch, n], optional y: f32[batch, k] = null)\n"
+      "    -> (z: f32[batch, y == null ? n : k]) {\n"
+      "  return y == null ? 2 * x : 3 * y\n"
+      "}\n";
+  EXPECT_THAT(describe(text).ir,
+              HasSubstr("attn.dims = [\"batch\", \"k\"], attn.name = \"z\""));
+  BuildOptions options;
+  options.absent = {"y"};
+  EXPECT_THAT(describe(text, "{}", options).ir,
+              HasSubstr("attn.dims = [\"batch\", \"n\"], attn.name = \"z\""));
+  EXPECT_THAT(describe("model m(x: f32[4], optional y: f32[4] = \"a\") -> (z: "
+                       "f32[4]) { return x }",
+                       "{}", options)
+                  .errors,
+              HasSubstr("expects a number or null as default, but got"));
 }
 
 TEST(Checker, FixedDimensions) {

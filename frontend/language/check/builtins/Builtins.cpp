@@ -33,15 +33,20 @@ Value mean(Checker &c, Args &a) {
   if (!c.tensorArg(a, 0, x) || !c.axisArg(a, 1, x->type.rank(), axis) ||
       !c.flagArg(a, 2, keep))
     return Value();
-  std::optional<int64_t> size = x->type.shape[axis].constant();
-  if (!size)
-    return c.error(a.call.position,
-                   "the mean over dynamic dimension '" +
-                       x->type.shape[axis].str() +
-                       "' is not lowered yet; divide a sum by a sum of ones");
-  Node *total = c.reduce(NodeKind::Sum, x, axis, keep, a.call.position);
-  return c.apply(Function::Div, {Value::of(total), Value::of(double(*size))},
-                 a.call.position);
+  Position at = a.call.position;
+  Value total = Value::of(c.reduce(NodeKind::Sum, x, axis, keep, at));
+  Value count;
+  if (std::optional<int64_t> size = x->type.shape[axis].constant()) {
+    count = Value::of(double(*size));
+  } else {
+    // A size that only a call knows is the sum of as many ones.
+    std::vector<Dim> shape(x->type.rank(), Dim(1));
+    shape[axis] = x->type.shape[axis];
+    Node *ones = c.constant(Element::F32, 1, 1, shape, at);
+    count = Value::of(ones ? c.reduce(NodeKind::Sum, ones, axis, keep, at)
+                           : nullptr);
+  }
+  return c.apply(Function::Div, {total, count}, at);
 }
 
 Value maximum(Checker &c, Args &a) {
