@@ -10,6 +10,7 @@ passes, what they make of each model is evaluated: no pass may change a value.
 
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -51,6 +52,7 @@ CASES = [
     ("qwen2", "qwen2", "Qwen2ForCausalLM", ["attention_mask"]),
     ("qwen3", "qwen3", "Qwen3ForCausalLM", []),
     ("roberta", "roberta", "RobertaModel", ["token_type_ids"]),
+    ("series-classifier", EXAMPLES / "series-classifier.attn", "SeriesClassifier", []),
     ("siglip", "siglip", "SiglipModel", ["attention_mask"]),
     ("swin", "swin", "SwinForImageClassification", []),
     ("t5", "t5", "T5ForConditionalGeneration", ["decoder_attention_mask"]),
@@ -72,6 +74,19 @@ def heads(golden):
         kind = json.loads(config.read_text())["model_type"]
         name = config.parent.name
         yield f"heads/{name}", kind, name, ["token_type_ids"] if kind in WITH_TOKEN_TYPES else []
+
+
+def torch_modules(golden):
+    """A case for each module of torch.nn, which leaves out the inputs that its tensors have none for."""
+    zoo = pathlib.Path(__file__).parents[3] / "frontend" / "zoo"
+    for config in sorted(golden.glob("torch.nn/*/config.json")):
+        model = json.loads(config.read_text())["architectures"][0]
+        description = (zoo / "torch.nn.attn").read_text()
+        inputs = re.search(rf"^model {model}\((.*?)->", description, re.MULTILINE | re.DOTALL)[1]
+        header = (config.parent / "inputs.safetensors").read_bytes()
+        given = json.loads(header[8:8 + int.from_bytes(header[:8], "little")])
+        yield (f"torch.nn/{config.parent.name}", "torch.nn", model,
+               [name for name in re.findall(r"optional (\w+):", inputs) if name not in given])
 
 
 def run(command, output=None):
@@ -99,7 +114,7 @@ def evaluate(golden, case, passes, scratch):
 def main(golden, *passes):
     agreeing = 0
     golden = pathlib.Path(golden)
-    cases = [*CASES, *heads(golden)]
+    cases = [*CASES, *heads(golden), *torch_modules(golden)]
     with tempfile.TemporaryDirectory() as scratch:
         for case in cases:
             problem = evaluate(golden, case, list(passes), pathlib.Path(scratch))

@@ -249,7 +249,7 @@ def save_case(folder, source, seed, inputs, single, exact):
     save_file({o: exact[o].float().contiguous() for o in exact}, folder / "outputs.safetensors")
     (folder / "case.json").write_text(json.dumps({
         "source": source,
-        "made_by": "make.py",
+        "made_by": pathlib.Path(sys.argv[0]).name,
         "seed": seed,
         "tolerance": {"rtol": 1e-4, "atol": atol},
         "torch_float32_max_abs_error": float(f"{error:.3g}"),

@@ -59,6 +59,7 @@ TEST(Zoo, EveryModelBuilds) {
                         Case{"siglip", "siglip"},
                         Case{"swin", "swin"},
                         Case{"t5", "t5"},
+                        Case{"torch.nn", "torch.nn/transformer"},
                         Case{"vit", "vit"},
                         Case{"whisper", "whisper"},
                         Case{"xlm-roberta", "roberta"}}) {
@@ -90,7 +91,7 @@ TEST(Zoo, ModelTypes) {
                   "dinov2", "distilbert", "electra", "falcon", "gemma2", "gpt2",
                   "gpt_neox", "llama", "marian", "mbart", "mistral", "mpnet",
                   "opt", "phi", "qwen2", "qwen3", "roberta", "siglip", "swin",
-                  "t5", "vit", "whisper", "xlm-roberta"));
+                  "t5", "torch.nn", "vit", "whisper", "xlm-roberta"));
   EXPECT_FALSE(zoo::forModelType("resnet"));
   // What others import is no model.
   for (const zoo::Entry &part : zoo::parts())
@@ -98,8 +99,8 @@ TEST(Zoo, ModelTypes) {
 }
 
 TEST(Zoo, ExamplesBuild) {
-  for (const char *name :
-       {"timm-vit", "vit-pytorch-vit", "vit-pytorch-simple-vit"}) {
+  for (const char *name : {"series-classifier", "timm-vit", "vit-pytorch-vit",
+                           "vit-pytorch-simple-vit"}) {
     Source source{std::string(name) + ".attn",
                   read(std::string(ATTNC_EXAMPLES) + "/" + name + ".attn")};
     Described d = describe(source, config(name));
