@@ -108,6 +108,17 @@ TEST(Zoo, ExamplesBuild) {
   }
 }
 
+TEST(Zoo, RegressionBuildsWithoutConfig) {
+  std::string path = std::string(ATTNC_EXAMPLES) + "/nadaraya-watson.attn";
+  for (const char *name : {"KernelRegression", "NWKernelRegression"}) {
+    BuildOptions options;
+    options.model = name;
+    Described d = describe({"nadaraya-watson.attn", read(path)}, "{}", options);
+    EXPECT_THAT(d.ir, HasSubstr("attn.weight \"w\" : tensor<1xf32>"))
+        << d.errors;
+  }
+}
+
 TEST(Zoo, UnsupportedConfigIsRefused) {
   std::optional<Source> bert = zoo::forModelType("bert");
   BuildOptions options;
