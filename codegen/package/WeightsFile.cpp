@@ -95,10 +95,16 @@ static std::string makeHeader(const BuildId &buildId,
 // WeightsFileWriter
 //===----------------------------------------------------------------------===//
 
+/// What is written at once, at multiples of it: where the system caches files
+/// in huge pages, it then takes one for each.
+static constexpr size_t kPieceBytes = size_t(2) << 20;
+
 /// The temporary file beside the final one.
 struct WeightsFileWriter::Output {
   explicit Output(sys::fs::TempFile file)
-      : file(std::move(file)), stream(this->file.FD, /*shouldClose=*/false) {}
+      : file(std::move(file)), stream(this->file.FD, /*shouldClose=*/false) {
+    stream.SetBufferSize(kPieceBytes);
+  }
   ~Output() {
     stream.flush();
     stream.clear_error();
@@ -149,7 +155,7 @@ Error WeightsFileWriter::startData() {
   output = std::make_unique<Output>(std::move(*file));
   output->stream.write_zeros(dataOffset);
   advance();
-  return output->error(path);
+  return Error::success();
 }
 
 void WeightsFileWriter::advance() {
