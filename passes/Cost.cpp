@@ -214,6 +214,28 @@ std::optional<Cost> attn::costOf(Operation *op, const SymbolicShapes &shapes) {
   return flops && bytes ? std::optional(Cost{*flops, *bytes}) : std::nullopt;
 }
 
+static bool isParameter(Value value) {
+  Operation *op = value.getDefiningOp();
+  while (isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
+    op = op->getOperand(0).getDefiningOp();
+  return isa_and_nonnull<GetParameterOp>(op);
+}
+
+std::optional<DimExpr> attn::weightBytesOf(LaunchOp launch,
+                                           const SymbolicShapes &shapes) {
+  FailureOr<SymbolicShapes> inside = shapes.insideOf(launch);
+  if (failed(inside))
+    return std::nullopt;
+  auto kernel = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+      launch, launch.getKernelAttr());
+  std::optional<DimExpr> bytes = DimExpr();
+  for (auto [operand, argument] :
+       llvm::zip(launch.getInputs(), kernel.getArguments()))
+    if (isParameter(operand))
+      bytes = add(bytes, bytesReadInside(argument, *inside));
+  return bytes;
+}
+
 FailureOr<Cost> attn::costOf(func::FuncOp function) {
   FailureOr<SymbolicShapes> shapes = SymbolicShapes::compute(function);
   if (failed(shapes))

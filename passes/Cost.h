@@ -4,6 +4,7 @@
 #ifndef ATTN_PASSES_COST_H
 #define ATTN_PASSES_COST_H
 
+#include "dialect/AttnOps.h"
 #include "passes/plan/SymbolicShapes.h"
 
 namespace attn {
@@ -25,6 +26,11 @@ struct Cost {
 /// The cost of one operation, null where 64 bits do not hold it. Launches cost
 /// what their kernels do; loops over layers as many times as they run.
 std::optional<Cost> costOf(mlir::Operation *op, const SymbolicShapes &shapes);
+
+/// Bytes of weights that a launch reads, each once; of the tables of embeddings
+/// only the rows looked up. Null where 64 bits do not hold it.
+std::optional<DimExpr> weightBytesOf(LaunchOp launch,
+                                     const SymbolicShapes &shapes);
 
 /// The sum over a function.
 mlir::FailureOr<Cost> costOf(mlir::func::FuncOp function);

@@ -154,6 +154,31 @@ TEST_F(CostTest, EmbeddingsReadTheirRows) {
   EXPECT_EQ(bytes(), "40*n");
 }
 
+// Layers, the final norm and head, each once, and of the embeddings their rows.
+TEST_F(CostTest, LaunchesReadTheirWeights) {
+  build("gpt2", "GPT2LMHeadModel",
+        R"({"vocab_size": 20, "n_embd": 8, "n_layer": 3, "n_head": 2,
+            "n_positions": 10})");
+  run(buildFusionPipeline);
+  run(buildOutlinePipeline);
+  FailureOr<SymbolicShapes> shapes = SymbolicShapes::compute(model());
+  ASSERT_TRUE(succeeded(shapes));
+  double bytes = 0;
+  for (Operation &op : model().getBody().front()) {
+    auto loop = dyn_cast<scf::ForOp>(op);
+    Block &block = loop ? *loop.getBody() : model().getBody().front();
+    for (LaunchOp launch : block.getOps<LaunchOp>())
+      if (loop || launch == &op) {
+        std::optional<DimExpr> read = weightBytesOf(launch, *shapes);
+        ASSERT_TRUE(read);
+        // One token of one sequence.
+        bytes += (loop ? 3 : 1) * evaluate(*read, {1, 1});
+      }
+  }
+  int64_t layer = 12 * 8 * 8 + 13 * 8, norm = 16, head = 20 * 8, rows = 2 * 8;
+  EXPECT_EQ(bytes, 4.0 * (3 * layer + norm + head + rows));
+}
+
 // What a query decides alone, here its square, is no work of the pairs.
 TEST_F(CostTest, ScoresOfVectorsCountForEachPair) {
   module = parseSourceString<ModuleOp>(R"(

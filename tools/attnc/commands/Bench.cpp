@@ -8,6 +8,7 @@
 
 #include "tools/attnc/commands/Commands.h"
 #include "tools/attnc/commands/Measure.h"
+#include "tools/attnc/commands/MeasureGeneration.h"
 #include "tools/attnc/commands/ModelArguments.h"
 #include "tools/attnc/commands/Sizes.h"
 #include "tools/attnc/engine/Cache.h"
@@ -117,10 +118,8 @@ Expected<CompiledLibrary> findLibrary(const CommandLine &line, StringRef path) {
 
 /// The words that the second process is called with.
 std::vector<std::string> secondCommand(const CommandLine &line,
-                                       const CompiledLibrary &library,
-                                       StringRef fmaKernel) {
-  std::vector<std::string> words{"attnc", "bench", library.path, "--fma-kernel",
-                                 fmaKernel.str()};
+                                       const CompiledLibrary &library) {
+  std::vector<std::string> words{"attnc", "bench", library.path};
   auto pass = [&](OptionId id, StringRef name) {
     for (const std::string &value : line.values(id)) {
       words.push_back(name.str());
@@ -133,6 +132,7 @@ std::vector<std::string> secondCommand(const CommandLine &line,
   pass(OPT_seed, "--seed");
   pass(OPT_repeat, "--repeat");
   pass(OPT_inputs, "--inputs");
+  pass(OPT_generate, "--generate");
   if (!library.shares.empty()) {
     words.push_back("--computed-shares");
     words.push_back(join(
@@ -145,6 +145,17 @@ std::vector<std::string> secondCommand(const CommandLine &line,
   if (line.has(OPT_json))
     words.push_back("--json");
   return words;
+}
+
+/// Returns only if it fails.
+Error becomeProcess(std::vector<std::string> words) {
+  std::vector<char *> arguments;
+  for (std::string &word : words)
+    arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  outs().flush();
+  ::execv("/proc/self/exe", arguments.data());
+  return fail(Twine("cannot start attnc again: ") + std::strerror(errno));
 }
 
 /// Returns only if it fails.
@@ -162,17 +173,50 @@ Error becomeSecondProcess(const CommandLine &line, StringRef path) {
                                         error.message());
   Error error = writeFmaKernel(**target, fmaKernel);
   if (!error) {
-    std::vector<std::string> words = secondCommand(line, *library, fmaKernel);
-    std::vector<char *> arguments;
-    for (std::string &word : words)
-      arguments.push_back(word.data());
-    arguments.push_back(nullptr);
-    outs().flush();
-    ::execv("/proc/self/exe", arguments.data());
-    error = fail(Twine("cannot start attnc again: ") + std::strerror(errno));
+    std::vector<std::string> words = secondCommand(line, *library);
+    words.insert(words.end(), {"--fma-kernel", fmaKernel.str().str()});
+    error = becomeProcess(std::move(words));
   }
   (void)sys::fs::remove(fmaKernel);
   return error;
+}
+
+Expected<std::string> compileForGeneration(const CommandLine &line) {
+  auto opened = openForGeneration(line);
+  if (!opened)
+    return opened.takeError();
+  CompilerOptions options;
+  options.targets = opened->targets;
+  options.generates = true;
+  return compileCached(opened->model, options);
+}
+
+/// With --generate; the second process is the one that gets a library.
+Error benchGeneration(const CommandLine &line, StringRef path,
+                      const BenchOptions &options) {
+  if (line.has(OPT_inputs) || line.has(OPT_repeat))
+    return make_error<UsageError>(
+        "'attnc bench --generate' makes its own prompts, of --size tokens=N, "
+        "and as many steps as it says: --inputs and --repeat do not go with "
+        "it");
+  if (auto tokens = readBenchTokens(line); !tokens)
+    return tokens.takeError();
+  if (sys::path::extension(path) != ".so") {
+    auto library = compileForGeneration(line);
+    if (!library)
+      return library.takeError();
+    return becomeProcess(secondCommand(line, {*library, {}}));
+  }
+  if (Error error = refuseModelOptions(line))
+    return error;
+  auto report = measureGeneration(line, path, options);
+  if (!report)
+    return report.takeError();
+  if (line.has(OPT_json))
+    report->printJson(outs());
+  else
+    report->print(outs());
+  return Error::success();
 }
 
 } // namespace
@@ -182,6 +226,8 @@ Error attn::tool::benchCommand(const CommandLine &line) {
   auto options = readBenchOptions(line);
   if (!path || !options)
     return joinErrors(path.takeError(), options.takeError());
+  if (line.has(OPT_generate))
+    return benchGeneration(line, *path, *options);
   if (!line.has(OPT_fma_kernel))
     return becomeSecondProcess(line, *path);
   auto report = measureLibrary(line, *path, *options);

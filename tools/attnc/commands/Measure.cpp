@@ -7,6 +7,7 @@
 #include "tools/attnc/commands/Sizes.h"
 #include "tools/attnc/engine/Clock.h"
 #include "tools/attnc/engine/FmaPeak.h"
+#include "tools/attnc/engine/LaunchTimer.h"
 #include "tools/attnc/engine/Launches.h"
 #include "tools/attnc/report/UsualSize.h"
 
@@ -24,38 +25,6 @@ constexpr double kSeconds = 2;
 constexpr size_t kLeastRuns = 5;
 /// The clock of a processor moves; its peak is measured this often.
 constexpr double kPeakInterval = 0.05;
-
-/// An executor that times each launch of another one.
-class LaunchTimer {
-public:
-  LaunchTimer(const attn_executor *inner, size_t launches)
-      : inner(inner), times(launches),
-        outer{this, inner ? inner->slots : 1, run} {}
-
-  const attn_executor *executor() const { return &outer; }
-  void beginRun() { next = 0; }
-  /// Seconds of each run, for each launch.
-  std::vector<std::vector<double>> &seconds() { return times; }
-
-private:
-  static void run(void *context, size_t slots, attn_task task, void *arg) {
-    auto &self = *static_cast<LaunchTimer *>(context);
-    double start = secondsNow();
-    if (self.inner)
-      self.inner->run(self.inner->context, slots, task, arg);
-    else
-      for (size_t slot = 0; slot < slots; ++slot)
-        task(arg, slot);
-    if (self.next < self.times.size())
-      self.times[self.next].push_back(secondsNow() - start);
-    ++self.next;
-  }
-
-  const attn_executor *inner;
-  std::vector<std::vector<double>> times;
-  size_t next = 0;
-  attn_executor outer;
-};
 
 /// Runs, with measurements of the peak in between.
 Error timeRuns(BoundRun &run, ArrayRef<weights::Tensor> inputs, FmaPeak &peak,
@@ -90,33 +59,6 @@ Error timeRuns(BoundRun &run, ArrayRef<weights::Tensor> inputs, FmaPeak &peak,
   llvm::sort(report.seconds);
   llvm::sort(report.peaks);
   return Error::success();
-}
-
-double medianOf(std::vector<double> values) {
-  if (values.empty())
-    return 0;
-  llvm::sort(values);
-  return values[values.size() / 2];
-}
-
-std::vector<KernelTime> sumByKernel(ArrayRef<Launch> launches,
-                                    ArrayRef<std::vector<double>> seconds,
-                                    ArrayRef<double> flops) {
-  std::vector<KernelTime> kernels;
-  for (auto [launch, times, work] : zip_equal(launches, seconds, flops)) {
-    auto it = find_if(kernels, [&, &launch = launch](const KernelTime &kernel) {
-      return kernel.kernel == launch.kernel;
-    });
-    if (it == kernels.end())
-      it = kernels.insert(it, KernelTime{launch.kernel});
-    ++it->calls;
-    it->seconds += medianOf(times);
-    it->flops += work;
-  }
-  llvm::sort(kernels, [](const KernelTime &a, const KernelTime &b) {
-    return std::tie(b.seconds, a.kernel) < std::tie(a.seconds, b.kernel);
-  });
-  return kernels;
 }
 
 /// The work of each launch, without what the first process found left out.
@@ -162,6 +104,34 @@ void resetPeakResident() {
 }
 
 } // namespace
+
+static double medianOf(std::vector<double> values) {
+  if (values.empty())
+    return 0;
+  llvm::sort(values);
+  return values[values.size() / 2];
+}
+
+std::vector<KernelTime>
+attn::tool::sumByKernel(ArrayRef<Launch> launches,
+                        ArrayRef<std::vector<double>> seconds,
+                        ArrayRef<double> work) {
+  std::vector<KernelTime> kernels;
+  for (auto [launch, times, amount] : zip_equal(launches, seconds, work)) {
+    auto it = find_if(kernels, [&, &launch = launch](const KernelTime &kernel) {
+      return kernel.kernel == launch.kernel;
+    });
+    if (it == kernels.end())
+      it = kernels.insert(it, KernelTime{launch.kernel});
+    ++it->calls;
+    it->seconds += medianOf(times);
+    it->work += amount;
+  }
+  llvm::sort(kernels, [](const KernelTime &a, const KernelTime &b) {
+    return std::tie(b.seconds, a.kernel) < std::tie(a.seconds, b.kernel);
+  });
+  return kernels;
+}
 
 Expected<BenchOptions> attn::tool::readBenchOptions(const CommandLine &line) {
   auto threads = readThreads(line);

@@ -5,6 +5,7 @@
 #define ATTN_TOOLS_ATTNC_COMMANDS_MEASURE_H
 
 #include "tools/attnc/CommandLine.h"
+#include "tools/attnc/engine/Launches.h"
 #include "tools/attnc/report/BenchReport.h"
 
 namespace attn::tool {
@@ -16,6 +17,12 @@ struct BenchOptions {
   bool byKernel = false;
 };
 llvm::Expected<BenchOptions> readBenchOptions(const CommandLine &line);
+
+/// All launches of each kernel, slowest first, from the seconds that each
+/// launch took in each run and its work.
+std::vector<KernelTime> sumByKernel(llvm::ArrayRef<Launch> launches,
+                                    llvm::ArrayRef<std::vector<double>> seconds,
+                                    llvm::ArrayRef<double> work);
 
 /// Opens the library and runs it on the inputs that the command line states.
 /// --fma-kernel names the library that measures the machine's peak.

@@ -37,12 +37,14 @@ Expected<json::Array> describeBlock(mlir::Block &block,
   for (mlir::Operation &op : block) {
     if (auto launch = dyn_cast<LaunchOp>(op)) {
       std::optional<Cost> cost = costOf(&op, shapes);
-      if (!cost)
+      std::optional<DimExpr> weights = weightBytesOf(launch, shapes);
+      if (!cost || !weights)
         return fail("launch of '" + launch.getKernel() +
                     "' costs more than 64 bits count");
       json::Object object{
           {"kernel", launch.getKernel()},
-          {"flops", writePolynomial(cost->flops, shapes.symbols())}};
+          {"flops", writePolynomial(cost->flops, shapes.symbols())},
+          {"weight_bytes", writePolynomial(*weights, shapes.symbols())}};
       if (AttentionOp attention = attentionOf(launch);
           attention && !attention.getKeep().empty())
         object["keep"] = true;
@@ -96,12 +98,14 @@ private:
     }
     auto kernel = object.getString("kernel");
     const json::Array *flops = object.getArray("flops");
-    if (!kernel || !flops)
-      return fail("expects a kernel with its flops");
-    auto polynomial = readPolynomial(*flops);
-    if (!polynomial)
-      return polynomial.takeError();
-    launches.push_back({kernel->str(), *polynomial,
+    const json::Array *weights = object.getArray("weight_bytes");
+    if (!kernel || !flops || !weights)
+      return fail("expects a kernel with its flops and bytes of weights");
+    auto work = readPolynomial(*flops);
+    auto bytes = readPolynomial(*weights);
+    if (!work || !bytes)
+      return joinErrors(work.takeError(), bytes.takeError());
+    launches.push_back({kernel->str(), *work, *bytes,
                         object.getBoolean("keep").value_or(false)});
     return Error::success();
   }

@@ -20,15 +20,15 @@ namespace attn::tool {
 AttentionOp attentionOf(LaunchOp launch);
 
 /// The launches of a planned model for its description, in order:
-/// {"kernel": "linear_0", "flops": [[2048, "batch", "sequence"], [64]]}, the
-/// terms of a polynomial, with "keep": true where a run may compute less; or
-/// {"repeat": 12, "launches": [...]}.
+/// {"kernel": "linear_0", "flops": [[2048, "batch", "sequence"], [64]],
+/// "weight_bytes": [[4096]]}, the terms of polynomials, with "keep": true where
+/// a run may compute less; or {"repeat": 12, "launches": [...]}.
 llvm::Expected<llvm::json::Array> describeLaunches(mlir::func::FuncOp planned);
 
 struct Launch {
   std::string kernel;
-  /// A polynomial in the program's dims.
-  DimExpr flops;
+  /// Polynomials in the program's dims.
+  DimExpr flops, weightBytes;
   /// An attention that may leave keys out, which `flops` counts.
   bool hasKeep = false;
 };

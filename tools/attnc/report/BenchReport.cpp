@@ -50,8 +50,8 @@ void BenchReport::print(raw_ostream &os) const {
     return formatv("{0:F1}%", 100 * part / median()).str();
   };
   for (const KernelTime &kernel : kernels) {
-    double speed = kernel.flops / kernel.seconds;
-    bool counts = kernel.flops > 0;
+    double speed = kernel.work / kernel.seconds;
+    bool counts = kernel.work > 0;
     table.row({kernel.kernel, std::to_string(kernel.calls),
                formatv("{0:F3}", kernel.seconds * 1e3), share(kernel.seconds),
                counts ? formatv("{0:F1}", speed / 1e9).str() : "",
@@ -99,7 +99,7 @@ void BenchReport::printJson(raw_ostream &os) const {
             out.attribute("calls", kernel.calls);
             out.attribute("ms", kernel.seconds * 1e3);
             out.attribute("share", kernel.seconds / median());
-            out.attribute("gflops", kernel.flops / kernel.seconds / 1e9);
+            out.attribute("gflops", kernel.work / kernel.seconds / 1e9);
           });
       });
   });

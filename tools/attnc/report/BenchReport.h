@@ -17,7 +17,7 @@ struct KernelTime {
   std::string kernel;
   unsigned calls = 0;
   double seconds = 0; ///< each launch's median over the runs, summed
-  double flops = 0;
+  double work = 0;    ///< floating point operations, or bytes
 };
 
 struct BenchReport {
