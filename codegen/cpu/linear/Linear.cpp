@@ -90,7 +90,24 @@ static RowBlock copyRows(TileBuilder &b, LinearForm &form, RowBlock block,
     });
   });
   block.input = rows;
-  block.inputRow = block.inputColumn = b.idx(0);
+  block.inputRow = b.idx(0);
+  return block;
+}
+
+/// The block as columns of memory that begin with the slice. Were the sum of
+/// both columns an index, the one that panels have, LLVM would load a tile's
+/// whole column for it before the first product, and spill most of it.
+static RowBlock viewSlice(TileBuilder &b, LinearForm &form, RowBlock block,
+                          const InputSlice &slice) {
+  if (!form.isSliced())
+    return block;
+  Value rows = b.dim(block.input, 0),
+        columns = b.sub(b.idx(form.k), slice.first);
+  SmallVector<OpFoldResult> offsets = {b.getIndexAttr(0), slice.first};
+  SmallVector<OpFoldResult> sizes = {rows, columns};
+  SmallVector<OpFoldResult> strides(2, b.getIndexAttr(1));
+  block.input =
+      memref::SubViewOp::create(b, block.input, offsets, sizes, strides);
   return block;
 }
 
@@ -188,12 +205,13 @@ static LogicalResult emitLinear(TileBuilder &b, Operation *operation) {
     Value start = b.div(b.mul(rows, i), blocks);
     Value count = b.sub(b.div(b.mul(rows, b.add(i, 1)), blocks), start);
     RowTiles tiles(b, start, count, b.target.linear.rows);
-    RowBlock block{start, count, input, start, b.idx(0), &tiles};
+    RowBlock block{start, count, input, start, &tiles};
     if (!form.op.getPrologue().empty())
       failedOnce |= failed(normRows(b, form, block));
     forSlices(b, form, [&](const InputSlice &slice) {
-      block.inputColumn = slice.first;
-      multiply(i, form.copiesRows() ? copyRows(b, form, block, slice) : block,
+      multiply(i,
+               form.copiesRows() ? copyRows(b, form, block, slice)
+                                 : viewSlice(b, form, block, slice),
                slice);
     });
   };

@@ -48,9 +48,8 @@ struct LinearForm {
 /// A block of rows, and where it is read.
 struct RowBlock {
   Value first, count;
-  Value input;       ///< [rows, columns]
-  Value inputRow;    ///< of the block's first row
-  Value inputColumn; ///< of the slice's first column
+  Value input;    ///< [rows, columns], from the slice's first column on
+  Value inputRow; ///< of the block's first row
   const RowTiles *tiles;
 };
 

@@ -93,8 +93,7 @@ SmallVector<Value> LinearProduct::multiply(const RowBlock &block,
   return multiplyTile(
       b, tile.rows, tile.panels, slice.count, begin(tile, slice),
       [&](int r, Value k) {
-        return b.loadScalar(block.input,
-                            {b.add(inputRow, r), b.add(block.inputColumn, k)});
+        return b.loadScalar(block.input, {b.add(inputRow, r), k});
       },
       [&](int p, Value k) {
         return b.load(weight,
