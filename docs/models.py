@@ -24,7 +24,7 @@ def tested_classes(root):
     sys.dont_write_bytecode = True
     spec.loader.exec_module(cases)
     golden = root / "test/e2e/golden"
-    return {model for _, _, model, _ in [*cases.CASES, *cases.heads(golden), *cases.torch_modules(golden)]}
+    return {model for _, _, model, _ in cases.all_cases(golden)}
 
 
 def names(classes):

@@ -25,6 +25,7 @@ CASES = [
     ("bert", "bert", "BertModel", []),
     ("bert-classifier", "bert", "BertForSequenceClassification", ["token_type_ids"]),
     ("clip", "clip", "CLIPModel", []),
+    ("cohere", "cohere", "CohereForCausalLM", []),
     ("deit", "deit", "DeiTForImageClassificationWithTeacher", []),
     ("detr", "detr", "DetrForObjectDetection", []),
     ("dinov2", "dinov2", "Dinov2Model", []),
@@ -33,9 +34,13 @@ CASES = [
     ("falcon", "falcon", "FalconForCausalLM", []),
     ("falcon-alibi", "falcon", "FalconForCausalLM", []),
     ("falcon-grouped", "falcon", "FalconForCausalLM", []),
+    ("gemma", "gemma", "GemmaForCausalLM", []),
     ("gemma2", "gemma2", "Gemma2ForCausalLM", ["attention_mask"]),
+    ("gpt-bigcode", "gpt_bigcode", "GPTBigCodeForCausalLM", []),
+    ("gpt-bigcode-heads", "gpt_bigcode", "GPTBigCodeForCausalLM", []),
     ("gpt-neox", "gpt_neox", "GPTNeoXForCausalLM", ["attention_mask"]),
     ("gpt2", "gpt2", "GPT2LMHeadModel", ["attention_mask"]),
+    ("granite", "granite", "GraniteForCausalLM", []),
     ("llama", "llama", "LlamaForCausalLM", ["attention_mask"]),
     ("llama-3.1", "llama", "LlamaForCausalLM", ["attention_mask"]),
     ("llama-dynamic", "llama", "LlamaForCausalLM", ["attention_mask"]),
@@ -46,14 +51,21 @@ CASES = [
     ("mbart", "mbart", "MBartForConditionalGeneration", ["decoder_attention_mask"]),
     ("minilm-sentence", "bert", "BertForSentenceEmbedding", ["token_type_ids"]),
     ("mistral", "mistral", "MistralForCausalLM", ["attention_mask"]),
+    ("modernbert", "modernbert", "ModernBertForMaskedLM", []),
     ("mpnet", "mpnet", "MPNetModel", []),
+    ("olmo2", "olmo2", "Olmo2ForCausalLM", []),
     ("opt", "opt", "OPTForCausalLM", []),
     ("phi", "phi", "PhiForCausalLM", ["attention_mask"]),
+    ("phi3", "phi3", "Phi3ForCausalLM", ["attention_mask"]),
+    ("phi3-long", "phi3", "Phi3ForCausalLM", ["attention_mask"]),
     ("qwen2", "qwen2", "Qwen2ForCausalLM", ["attention_mask"]),
     ("qwen3", "qwen3", "Qwen3ForCausalLM", []),
     ("roberta", "roberta", "RobertaModel", ["token_type_ids"]),
     ("series-classifier", EXAMPLES / "series-classifier.attn", "SeriesClassifier", []),
     ("siglip", "siglip", "SiglipModel", ["attention_mask"]),
+    ("stablelm", "stablelm", "StableLmForCausalLM", []),
+    ("stablelm-parallel", "stablelm", "StableLmForCausalLM", []),
+    ("starcoder2", "starcoder2", "Starcoder2ForCausalLM", ["attention_mask"]),
     ("swin", "swin", "SwinForImageClassification", []),
     ("t5", "t5", "T5ForConditionalGeneration", ["decoder_attention_mask"]),
     ("timm-vit", EXAMPLES / "timm-vit.attn", "VisionTransformer", []),
@@ -64,29 +76,24 @@ CASES = [
     ("whisper", "whisper", "WhisperForConditionalGeneration", ["decoder_attention_mask"]),
 ]
 
-# Model types whose heads leave out an optional input.
-WITH_TOKEN_TYPES = ["albert", "bert", "electra", "roberta", "xlm-roberta"]
+ZOO = pathlib.Path(__file__).parents[3] / "frontend" / "zoo"
 
 
-def heads(golden):
-    """A case for each class in the folder of task heads."""
-    for config in sorted(golden.glob("heads/*/config.json")):
-        kind = json.loads(config.read_text())["model_type"]
-        name = config.parent.name
-        yield f"heads/{name}", kind, name, ["token_type_ids"] if kind in WITH_TOKEN_TYPES else []
-
-
-def torch_modules(golden):
-    """A case for each module of torch.nn, which leaves out the inputs that its tensors have none for."""
-    zoo = pathlib.Path(__file__).parents[3] / "frontend" / "zoo"
-    for config in sorted(golden.glob("torch.nn/*/config.json")):
-        model = json.loads(config.read_text())["architectures"][0]
-        description = (zoo / "torch.nn.attn").read_text()
+def folders(golden, folder):
+    """A case for each class in a folder, which leaves out the optional inputs that its tensors have none for."""
+    for config in sorted(golden.glob(folder + "/*/config.json")):
+        described = json.loads(config.read_text())
+        kind, model = described["model_type"], described["architectures"][0]
+        description = (ZOO / (kind + ".attn")).read_text()
         inputs = re.search(rf"^model {model}\((.*?)->", description, re.MULTILINE | re.DOTALL)[1]
         header = (config.parent / "inputs.safetensors").read_bytes()
         given = json.loads(header[8:8 + int.from_bytes(header[:8], "little")])
-        yield (f"torch.nn/{config.parent.name}", "torch.nn", model,
+        yield (f"{folder}/{config.parent.name}", kind, model,
                [name for name in re.findall(r"optional (\w+):", inputs) if name not in given])
+
+
+def all_cases(golden):
+    return [*CASES, *folders(golden, "heads"), *folders(golden, "torch.nn")]
 
 
 def run(command, output=None):
@@ -114,7 +121,7 @@ def evaluate(golden, case, passes, scratch):
 def main(golden, *passes):
     agreeing = 0
     golden = pathlib.Path(golden)
-    cases = [*CASES, *heads(golden), *torch_modules(golden)]
+    cases = all_cases(golden)
     with tempfile.TemporaryDirectory() as scratch:
         for case in cases:
             problem = evaluate(golden, case, list(passes), pathlib.Path(scratch))

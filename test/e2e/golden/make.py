@@ -87,6 +87,46 @@ CASES = {
               [TOKENS, PADDED, ("decoder_input_ids", (2, 7), 100)], ["logits", "encoder_last_hidden_state"]),
     "mpnet": ("MPNetModel", dict(SMALL, max_position_embeddings=40),
               [TOKENS, PADDED], ["last_hidden_state", "pooler_output"]),
+    "cohere": ("CohereForCausalLM",
+               dict(SMALL, num_key_value_heads=2, max_position_embeddings=40, use_qk_norm=True, logit_scale=0.25,
+                    bos_token_id=1, eos_token_id=2), [TOKENS, PADDED], ["logits"]),
+    "gemma": ("GemmaForCausalLM", dict(SMALL, num_key_value_heads=1, head_dim=16, max_position_embeddings=40),
+              [TOKENS, PADDED], ["logits"]),
+    "gpt-bigcode": ("GPTBigCodeForCausalLM",
+                    dict(vocab_size=100, n_positions=40, n_embd=32, n_layer=2, n_head=4, bos_token_id=1, eos_token_id=2),
+                    [TOKENS, PADDED], ["logits"]),
+    "gpt-bigcode-heads": ("GPTBigCodeForCausalLM",
+                          dict(vocab_size=100, n_positions=40, n_embd=32, n_layer=2, n_head=4, multi_query=False,
+                               bos_token_id=1, eos_token_id=2), [TOKENS, PADDED], ["logits"]),
+    "granite": ("GraniteForCausalLM",
+                dict(SMALL, num_key_value_heads=2, max_position_embeddings=40, embedding_multiplier=3.0,
+                     attention_multiplier=0.2, residual_multiplier=0.5, logits_scaling=4.0),
+                [TOKENS, PADDED], ["logits"]),
+    "modernbert": ("ModernBertForMaskedLM",
+                   dict(SMALL, num_hidden_layers=3, max_position_embeddings=40, local_attention=8, pad_token_id=0,
+                        bos_token_id=1, eos_token_id=2, cls_token_id=1, sep_token_id=2,
+                        layer_types=["full_attention", "sliding_attention", "sliding_attention"]),
+                   [("input_ids", (2, 21), 100), ("attention_mask", (2, 21), None)], ["logits"]),
+    "olmo2": ("Olmo2ForCausalLM", dict(SMALL, num_key_value_heads=2, max_position_embeddings=40, eos_token_id=2),
+              [TOKENS, PADDED], ["logits"]),
+    "phi3": ("Phi3ForCausalLM",
+             dict(SMALL, num_key_value_heads=2, max_position_embeddings=40, sliding_window=6, pad_token_id=0, eos_token_id=2,
+                  partial_rotary_factor=0.5), [("input_ids", (2, 11), 100)], ["logits"]),
+    "phi3-long": ("Phi3ForCausalLM",
+                  dict(SMALL, max_position_embeddings=64, original_max_position_embeddings=16, pad_token_id=0,
+                       eos_token_id=2, rope_parameters=dict(rope_type="longrope", rope_theta=10000.0,
+                                                            short_factor=[1.0, 1.1, 1.2, 1.5],
+                                                            long_factor=[1.0, 1.5, 2.5, 6.0])),
+                  [("input_ids", (1, 40), 100)], ["logits"]),
+    "stablelm": ("StableLmForCausalLM",
+                 dict(SMALL, num_key_value_heads=2, max_position_embeddings=40, partial_rotary_factor=0.5,
+                      use_qkv_bias=True), [TOKENS, PADDED], ["logits"]),
+    "stablelm-parallel": ("StableLmForCausalLM",
+                          dict(SMALL, num_key_value_heads=2, max_position_embeddings=40, partial_rotary_factor=0.5,
+                               qk_layernorm=True, use_parallel_residual=True), [TOKENS, PADDED], ["logits"]),
+    "starcoder2": ("Starcoder2ForCausalLM",
+                   dict(SMALL, num_key_value_heads=2, max_position_embeddings=40, sliding_window=6, bos_token_id=1,
+                        eos_token_id=2), [("input_ids", (2, 11), 100)], ["logits"]),
     "opt": ("OPTForCausalLM",
             dict(vocab_size=100, hidden_size=32, num_hidden_layers=2, ffn_dim=64, num_attention_heads=4,
                  max_position_embeddings=40, word_embed_proj_dim=16),
@@ -111,7 +151,7 @@ CASES = {
                     [("pixel_values", (2, 3, 56, 40))], ["logits"], RESIZED),
 }
 
-# Task heads, on models as small as can be.
+# Task heads and models without one, as small as can be.
 TINY = dict(vocab_size=40, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=24,
             max_position_embeddings=16, num_labels=3)
 NARROW = dict(TINY, embedding_size=8)
@@ -129,6 +169,22 @@ DECODERS = {
     "GPT2": dict(vocab_size=40, n_positions=16, n_embd=16, n_layer=1, n_head=2, num_labels=3, pad_token_id=7),
     "OPT": dict(TINY, ffn_dim=24, pad_token_id=7, word_embed_proj_dim=8),
 }
+T5 = dict(vocab_size=40, d_model=16, d_kv=8, d_ff=24, num_layers=1, num_heads=2, decoder_start_token_id=0)
+FLAT = dict(encoder_layers=1, decoder_layers=1)
+WHISPER = dict(vocab_size=40, d_model=16, num_mel_bins=6, encoder_layers=1, encoder_attention_heads=2, encoder_ffn_dim=24,
+               decoder_layers=1, decoder_attention_heads=2, decoder_ffn_dim=24, max_source_positions=10,
+               max_target_positions=12, pad_token_id=0, bos_token_id=1, eos_token_id=2, decoder_start_token_id=3)
+VISION = dict(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=24, image_size=16, patch_size=8)
+TOWERS = dict(text_config=dict(TINY, max_position_embeddings=9, eos_token_id=2), vision_config=VISION, projection_dim=8)
+PICTURES = ("pixel_values", (2, 3, 16, 16))
+CODE = dict(vocab_size=40, n_positions=16, n_embd=16, n_layer=1, n_head=2, num_labels=3, pad_token_id=7, bos_token_id=1,
+            eos_token_id=2)
+LATER_DECODERS = {
+    "Gemma": dict(GROUPED, head_dim=8), "Phi3": GROUPED, "Olmo2": dict(GROUPED, eos_token_id=2), "StableLm": GROUPED,
+    "Starcoder2": dict(GROUPED, bos_token_id=1, eos_token_id=2), "GPTBigCode": CODE,
+    "Granite": GROUPED, "Cohere": dict(GROUPED, bos_token_id=1, eos_token_id=2),
+}
+MODERN = dict(TINY, pad_token_id=0, bos_token_id=1, eos_token_id=2, cls_token_id=1, sep_token_id=2, local_attention=8)
 WORDS = ("input_ids", (2, 9), 40)
 MASK = ("attention_mask", (2, 9), None)
 SPAN = ["start_logits", "end_logits"]
@@ -148,6 +204,53 @@ HEADS = {
         dict(BART, num_labels=3, eos_token_id=5, pad_token_id=1, decoder_start_token_id=2),
         [("input_ids", (2, 9), 40, 5, [(0, 8), (1, 4)]), MASK], ["logits", "encoder_last_hidden_state"]),
     "BartForQuestionAnswering": (BART, [WORDS, MASK], [*SPAN, "encoder_last_hidden_state"]),
+    "MBartForSequenceClassification": (
+        dict(BART, **FLAT, num_labels=3, eos_token_id=5, pad_token_id=1),
+        [("input_ids", (2, 9), 40, 5, [(0, 8), (1, 4)]), MASK], ["logits", "encoder_last_hidden_state"]),
+    "MBartForQuestionAnswering": (dict(BART, **FLAT), [WORDS, MASK],
+                                  [*SPAN, "encoder_last_hidden_state"]),
+    "T5ForSequenceClassification": (
+        dict(T5, num_labels=3, eos_token_id=5), [("input_ids", (2, 9), 40, 5, [(0, 8), (1, 4)]), MASK],
+        ["logits", "encoder_last_hidden_state"]),
+    "T5ForQuestionAnswering": (T5, [WORDS, MASK], [*SPAN, "encoder_last_hidden_state"]),
+    "T5ForTokenClassification": (dict(T5, num_labels=3), [WORDS, MASK], ["logits"]),
+    "AlbertForPreTraining": (NARROW, [WORDS, MASK], ["prediction_logits", "sop_logits"]),
+    **{name + "ForMultipleChoice": (config, [("input_ids", (2, 3, 9), 40), ("attention_mask", (2, 3, 9), None)],
+                                    ["logits"]) for name, config in ENCODERS.items()},
+    "CLIPForImageClassification": (dict(TOWERS, num_labels=3), [PICTURES], ["logits"]),
+    "SiglipForImageClassification": (dict(TOWERS, num_labels=3), [PICTURES], ["logits"]),
+    # Models without a head.
+    **{name + "Model": (config, [WORDS, MASK], ["last_hidden_state"]) for name, config in DECODERS.items()},
+    **{name + "Model": (config, [WORDS, MASK], ["last_hidden_state"]) for name, config in LATER_DECODERS.items()},
+    **{name + "ForSequenceClassification": (config, [("input_ids", (2, 9), 40, 7, [(1, slice(5, 9))]), MASK], ["logits"])
+       for name, config in LATER_DECODERS.items() if name not in ("Granite", "Cohere")},
+    **{name + "ForTokenClassification": (config, [WORDS, MASK], ["logits"])
+       for name, config in LATER_DECODERS.items() if name not in ("Granite", "Cohere", "Olmo2")},
+    "ModernBertModel": (MODERN, [WORDS, MASK], ["last_hidden_state"]),
+    "ModernBertForSequenceClassification": (dict(MODERN, classifier_pooling="mean"), [WORDS, MASK], ["logits"]),
+    "ModernBertForTokenClassification": (MODERN, [WORDS, MASK], ["logits"]),
+    "ModernBertForQuestionAnswering": (dict(MODERN, num_labels=2), [WORDS, MASK], SPAN),
+    "ModernBertForMultipleChoice": (MODERN, [("input_ids", (2, 3, 9), 40), ("attention_mask", (2, 3, 9), None)],
+                                    ["logits"]),
+    "XLMRobertaModel": (TINY, [WORDS, MASK], ["last_hidden_state", "pooler_output"]),
+    **{name + "Model": (dict(config, **extra),
+                        [WORDS, MASK, ("decoder_input_ids", (2, 5), 40)],
+                        ["last_hidden_state", "encoder_last_hidden_state"])
+       for name, config, extra in [("Bart", BART, FLAT), ("MBart", BART, FLAT), ("T5", T5, {}),
+                                   ("Marian", BART, dict(FLAT, pad_token_id=0, decoder_start_token_id=0))]},
+    "T5EncoderModel": (T5, [WORDS, MASK], ["last_hidden_state"]),
+    "WhisperModel": (WHISPER, [("input_features", (2, 6, 20)), ("decoder_input_ids", (2, 5), 40)],
+                     ["last_hidden_state", "encoder_last_hidden_state"]),
+    "CLIPTextModelWithProjection": (dict(TOWERS["text_config"], projection_dim=8), [WORDS, MASK],
+                                    ["text_embeds", "last_hidden_state"]),
+    "CLIPVisionModelWithProjection": (dict(TOWERS["vision_config"], projection_dim=8), [PICTURES],
+                                      ["image_embeds", "last_hidden_state"]),
+    "BeitModel": (VISION, [PICTURES], ["last_hidden_state", "pooler_output"]),
+    "DeiTModel": (VISION, [PICTURES], ["last_hidden_state", "pooler_output"]),
+    "DeiTForImageClassification": (dict(VISION, num_labels=3), [PICTURES], ["logits"]),
+    "Dinov2ForImageClassification": (dict(VISION, num_labels=3), [PICTURES], ["logits"]),
+    "SwinModel": (dict(image_size=16, patch_size=2, embed_dim=8, depths=[1, 2], num_heads=[1, 2], window_size=4),
+                  [PICTURES], ["last_hidden_state", "pooler_output"]),
 }
 CASES.update({"heads/" + name: (name, *case) for name, case in HEADS.items()})
 
@@ -161,6 +264,8 @@ def randomize(model, generator):
     norms = {id(m.weight) for m in model.modules() if "norm" in type(m).__name__.lower() and hasattr(m, "weight")}
     with torch.no_grad():
         for name, p in model.named_parameters():
+            if not p.requires_grad:  # tables of sines
+                continue
             if id(p) in norms or "lambda" in name:
                 normal(p, 0.1, 1.0)
             elif id(p) in tables or "token" in name or "table" in name or "position" in name:
@@ -186,7 +291,7 @@ def make_inputs(inputs, generator):
         else:  # the second one is padded at its end
             made[name] = torch.ones(shape, dtype=torch.int64)
             made[name][1, ..., -4:] = 0
-            if len(shape) == 3:
+            if name == "feature_mask":
                 made[name][1, -2:] = 0
     return made
 
