@@ -126,13 +126,13 @@ def generate(peer, prompt, new_tokens):
 
 
 def attnc_tokens(arguments, prompt, new_tokens):
-    words = [arguments.attnc, "run", arguments.directory, "--ids", ",".join(map(str, prompt)), "--generate",
+    words = [arguments.attnc, "run", arguments.library, "--ids", ",".join(map(str, prompt)), "--generate",
              str(new_tokens), "--stop-ids", "", "--threads", str(arguments.threads), "--json"]
     return json.loads(peers.run_attnc(words))["generated_ids"][0][len(prompt):]
 
 
 def bench(arguments):
-    words = [arguments.attnc, "bench", arguments.directory, "--generate", str(arguments.tokens), "--size",
+    words = [arguments.attnc, "bench", arguments.library, "--generate", str(arguments.tokens), "--size",
              f"tokens={arguments.prompt}", "--threads", str(arguments.threads), "--json"]
     return json.loads(peers.run_attnc(words))
 
@@ -166,6 +166,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("attnc", metavar="ATTNC", help="the attnc tool")
     parser.add_argument("directory", metavar="DIRECTORY")
+    parser.add_argument("--library", metavar="FILE",
+                        help="what attnc compile --generation --emit shared made of DIRECTORY")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--prompt", type=int, default=128, help="tokens of the prompt")
     parser.add_argument("--tokens", type=int, default=32, help="new tokens of a round")
@@ -173,6 +175,7 @@ def main():
     parser.add_argument("--peers", type=lambda text: text.split(","), default=list(PEERS),
                         help=f"of {','.join(PEERS)}; default: all")
     arguments = parser.parse_args()
+    arguments.library = arguments.library or arguments.directory
     if unknown := set(arguments.peers) - PEERS.keys():
         parser.error(f"expects peers of {', '.join(PEERS)}, but got {', '.join(unknown)}")
     with open(os.path.join(arguments.directory, "config.json"), encoding="utf-8") as file:
