@@ -11,7 +11,8 @@
 // accumulators wait in the result, or in scratch where the result may lie over
 // an operand; there is one accumulator for each element, k ascending. Tiles
 // read rows from scratch, where the prologue or a copy puts them with a stride
-// that suits L1.
+// that suits L1. A single row stays in L1 whole and is not sliced: then the
+// weights, which it waits for, are read in the order in which they lie.
 
 #include "codegen/cpu/kernels/KernelEmitter.h"
 #include "codegen/cpu/kernels/NormRow.h"
@@ -154,10 +155,14 @@ static Value blockCount(TileBuilder &b, LinearForm &form, Value rows) {
   return b.max(b.max(forCache, b.min(forSlots, most)), b.idx(1));
 }
 
+static InputSlice wholeSlice(TileBuilder &b, LinearForm &form) {
+  return {b.idx(0), b.idx(form.k), b.idx(0), {}, {}};
+}
+
 static void forSlices(TileBuilder &b, LinearForm &form,
                       llvm::function_ref<void(InputSlice)> body) {
   if (!form.isSliced())
-    return body({b.idx(0), b.idx(form.k), b.idx(0), {}, {}});
+    return body(wholeSlice(b, form));
   Value k = b.idx(form.k), depth = b.idx(form.slice);
   b.forRange(b.idx(0), k, depth, [&](Value first) {
     Value after = b.add(first, depth);
@@ -208,12 +213,23 @@ static LogicalResult emitLinear(TileBuilder &b, Operation *operation) {
     RowBlock block{start, count, input, start, &tiles};
     if (!form.op.getPrologue().empty())
       failedOnce |= failed(normRows(b, form, block));
-    forSlices(b, form, [&](const InputSlice &slice) {
-      multiply(i,
-               form.copiesRows() ? copyRows(b, form, block, slice)
-                                 : viewSlice(b, form, block, slice),
-               slice);
-    });
+    auto emitSlices = [&] {
+      forSlices(b, form, [&](const InputSlice &slice) {
+        multiply(i,
+                 form.copiesRows() ? copyRows(b, form, block, slice)
+                                   : viewSlice(b, form, block, slice),
+                 slice);
+      });
+    };
+    if (!form.isSliced())
+      return emitSlices();
+    auto emitRow = [&] {
+      RowTiles row(b, start, count, /*tallest=*/1);
+      RowBlock whole = block;
+      whole.tiles = &row;
+      multiply(i, whole, wholeSlice(b, form));
+    };
+    b.ifElse(b.equal(count, b.idx(1)), emitRow, emitSlices);
   };
   b.forRange(b.div(first, form.groups), b.ceilDiv(last, form.groups), b.idx(1),
              emitBlock);

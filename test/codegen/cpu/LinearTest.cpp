@@ -50,13 +50,16 @@ const Shape kShapes[] = {{197, 64, 7},
                          {29, 5, 40},
                          // Enough columns for a copy of the rows; then rows
                          // long enough for slices, of which the last is
-                         // shorter, of an odd length, or multiplied in place.
+                         // shorter, of an odd length, or multiplied in place;
+                         // a single row is never sliced.
                          {61, 48, 400},
                          {0, 48, 400},
                          {30, 1500, 400},
                          {9, 2051, 430},
                          {5, 3072, 24},
-                         {47, 1025, 33}};
+                         {47, 1025, 33},
+                         {1, 2051, 430},
+                         {1, 3072, 24}};
 
 class Linear : public KernelTest {};
 
