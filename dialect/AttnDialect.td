@@ -27,7 +27,8 @@ def Attn_Dialect : Dialect {
       its first operand.
     - on the function: `attn.dim_max = {sequence = 512}`, upper bounds of
       dynamic dimensions. `attn.max_positions = 512`: the most tokens of one
-      sequence, those before the call included.
+      sequence, those before the call included. `attn.window = 4096`: the most
+      positions, its own included, that a token sees.
     - `attn.kernel` (unit) marks a function that was outlined as one kernel;
       `attn.layout` on its arguments says how a parameter is stored.
     - `attn.buffers`, `attn.shapes`, `attn.buffer_bytes`, `attn.symbols`: the memory plan;

@@ -123,13 +123,13 @@ LogicalResult AttnDialect::verifyOperationAttribute(Operation *op,
   if (name == kTapAttr)
     return verifyName(op, attribute, "");
   if (name != kDimMaxAttr && name != kKernelAttr && name != kMaxPositionsAttr &&
-      name != kProgramAttr && name != kMemoryLengthAttr)
+      name != kProgramAttr && name != kMemoryLengthAttr && name != kWindowAttr)
     return success();
   if (!isa<FunctionOpInterface>(op))
     return refuse(op, attribute, "") << "to stand on a function";
   if (name == kDimMaxAttr)
     return verifyDimMax(op, attribute);
-  if (name == kMaxPositionsAttr) {
+  if (name == kMaxPositionsAttr || name == kWindowAttr) {
     if (isPositive(attribute.getValue()))
       return success();
     return refuse(op, attribute, "")

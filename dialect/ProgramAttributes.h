@@ -15,6 +15,9 @@ inline constexpr llvm::StringLiteral kProgramAttr = "attn.program";
 /// "memory_pages" or "memory_lengths"; attn_role in attn/abi.h says what each
 /// is.
 inline constexpr llvm::StringLiteral kRoleAttr = "attn.role";
+/// On "step": how many positions any token sees, its own included; missing
+/// where some token sees all.
+inline constexpr llvm::StringLiteral kWindowAttr = "attn.window";
 /// On "encode": how many positions it writes, a number or the name of a dynamic
 /// dimension.
 inline constexpr llvm::StringLiteral kMemoryLengthAttr = "attn.memory_length";

@@ -26,6 +26,9 @@ def CacheKeys : Pass<"attn-cache-keys", "::mlir::ModuleOp"> {
     Attentions whose keys and values depend on no token read them from pages,
     too. A second function `f_encode` computes those, once for each sequence.
 
+    Where every `keep` also holds `i - j < w`, `attn.window` is the largest w: pages
+    further behind may be used again.
+
     Inputs of the step, besides those with the dimension of tokens: `counts`,
     `past`, `pages`, with an encoder `memory_pages` and `memory_lengths`, and
     `cache`, which is written in place.

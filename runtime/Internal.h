@@ -37,6 +37,7 @@
 #define attn_prepare ATTN_COMMON(prepare)
 #define attn_run_once ATTN_COMMON(run)
 #define attn_call ATTN_COMMON(call)
+#define attn_sequence_pages ATTN_COMMON(sequence_pages)
 #define attn_common_functions ATTN_COMMON(functions)
 
 #ifdef __cplusplus
@@ -86,6 +87,8 @@ ATTN_SHARED attn_status attn_open(const attn_program *program, const char *path,
 ATTN_SHARED void attn_close(attn_model *model);
 ATTN_SHARED const attn_model *attn_part(const attn_model *model,
                                         uint32_t index);
+ATTN_SHARED size_t attn_sequence_pages(const attn_program *program,
+                                       size_t tokens, size_t at_once);
 ATTN_SHARED const char *attn_isa(const attn_model *model);
 ATTN_SHARED attn_status attn_workspace_bytes(const attn_model *model,
                                              const int64_t *dims, size_t slots,

@@ -120,4 +120,5 @@ ATTN_WEAK const attn_functions attn_common_functions = {
     .run = attn_run_once,
     .call = attn_call,
     .part = attn_part,
+    .sequence_pages = attn_sequence_pages,
 };

@@ -55,6 +55,20 @@ static int64_t blocks_of(const sequences *all, int64_t length) {
          (length % all->cache->page_tokens != 0);
 }
 
+ATTN_WEAK size_t attn_sequence_pages(const attn_program *program, size_t tokens,
+                                     size_t at_once) {
+  const attn_cache_info *cache = program->cache;
+  if (!cache || !tokens)
+    return 0;
+  size_t page = (size_t)cache->page_tokens, window = (size_t)cache->window;
+  size_t blocks = (tokens - 1) / page + 1, seen;
+  if (!window || !at_once || __builtin_add_overflow(window - 1, at_once, &seen))
+    return blocks;
+  /* So many positions in a row begin anywhere in a page. */
+  size_t ring = seen < 2 ? 1 : (seen - 2) / page + 2;
+  return ring < blocks ? ring : blocks;
+}
+
 /*===-- Lengths
  * --------------------------------------------------------------===*/
 
@@ -182,40 +196,41 @@ static const int64_t *row_of(const sequences *all, int64_t sequence) {
   return all->values[ATTN_ROLE_PAGES] + sequence * all->blocks;
 }
 
-static bool contains(const int64_t *pages, int64_t count, int64_t page) {
-  for (int64_t b = 0; b < count; ++b)
-    if (pages[b] == page)
-      return true;
-  return false;
+/* The first block that new tokens behind `past` others see. */
+static int64_t first_read(const sequences *all, int64_t past) {
+  int64_t window = all->cache->window;
+  return window && past >= window
+             ? (past - window + 1) / all->cache->page_tokens
+             : 0;
 }
 
-/* Nothing of a row is written for another sequence. Its own new tokens may
-   take the place of old ones: a ring of pages behind a sliding window. */
+/* No page that is read is one that the call writes elsewhere. Behind a window
+   nothing is read: a page may have a new place there, a ring. */
 static attn_status check_reads(const sequences *all, const int64_t *row,
-                               int64_t used, const int64_t *own,
-                               int64_t own_count, int64_t sequence,
+                               int64_t begin, int64_t end, int64_t sequence,
                                attn_error *error) {
-  for (int64_t b = 0; b < used; ++b)
-    if (is_marked(all, row[b]) && !contains(own, own_count, row[b]))
+  for (int64_t b = begin; b < end; ++b)
+    if (is_marked(all, row[b]))
       return attn_fail(error, ATTN_OUT_OF_RANGE,
                        "sequence %lld reads page %lld, which the same call "
-                       "writes for another one",
+                       "writes for another block",
                        (long long)sequence, (long long)row[b]);
   return ATTN_OK;
 }
 
 static attn_status check_sequence_reads(const sequences *all, int64_t sequence,
                                         attn_error *error) {
-  int64_t begin, end = written(all, sequence, &begin);
-  const int64_t *row = row_of(all, sequence);
+  int64_t past = all->values[ATTN_ROLE_PAST][sequence], begin;
+  written(all, sequence, &begin);
   attn_status status =
-      check_reads(all, row, begin, row + begin, end - begin, sequence, error);
+      check_reads(all, row_of(all, sequence), first_read(all, past), begin,
+                  sequence, error);
   const int64_t *memory = all->values[ATTN_ROLE_MEMORY_PAGES];
   if (status != ATTN_OK || !memory)
     return status;
   int64_t length = all->values[ATTN_ROLE_MEMORY_LENGTHS][sequence];
-  return check_reads(all, memory + sequence * all->memory_blocks,
-                     blocks_of(all, length), NULL, 0, sequence, error);
+  return check_reads(all, memory + sequence * all->memory_blocks, 0,
+                     blocks_of(all, length), sequence, error);
 }
 
 static attn_status check_conflicts(const sequences *all, attn_error *error) {

@@ -185,6 +185,18 @@ enum { %_PAGE_TOKENS = $TOKENS };
 
 /* Bytes of a page; a cache has a multiple of that. */
 size_t @_page_bytes(void);
+
+/* The most pages that a sequence of up to `tokens` tokens needs at a time, where
+   no call has more than `at_once` new ones of it$FEWER. */
+size_t @_sequence_pages(size_t tokens, size_t at_once);
+)";
+
+/// Of a model whose attentions all have a window.
+static constexpr StringLiteral windowText = R"(
+/* How many positions a token sees, its own included. Pages whose positions all lie
+   further behind are not read: they may be given to other sequences, or take new
+   positions of the same one. Their places in `pages` then name any page. */
+enum { %_WINDOW = $WINDOW };
 )";
 
 static constexpr StringLiteral encodeText = R"(
@@ -232,7 +244,14 @@ static void writeCache(raw_ostream &os, const ModelInterface &model,
                        StringRef name) {
   std::string text = replaceAll(cacheText, "%", name.upper());
   text = replaceAll(text, "$TOKENS", utostr(model.cache->pageTokens));
+  text = replaceAll(text, "$FEWER",
+                    model.cache->window
+                        ? ":\n   no more than the window and what a call adds"
+                        : "");
   os << replaceAll(text, "@", name);
+  if (model.cache->window)
+    os << replaceAll(replaceAll(windowText, "%", name.upper()), "$WINDOW",
+                     utostr(model.cache->window));
   if (model.cache->positions)
     os << "\n/* The most tokens that a sequence may have. */\nenum { "
        << name.upper() << "_POSITIONS = " << model.cache->positions << " };\n";

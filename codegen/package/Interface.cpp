@@ -247,6 +247,8 @@ LogicalResult InterfaceReader::readCache() {
   info.pageBytes = cache->shape[1] * static_cast<int64_t>(sizeof(float));
   if (auto positions = function->getAttrOfType<IntegerAttr>(kMaxPositionsAttr))
     info.positions = positions.getInt();
+  if (auto window = function->getAttrOfType<IntegerAttr>(kWindowAttr))
+    info.window = window.getInt();
   Attribute length = function->getAttr(kMemoryLengthAttr);
   if (!length != (program == "step"))
     return function.emitError("of program '")

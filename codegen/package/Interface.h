@@ -40,6 +40,7 @@ struct CacheInterface {
   int64_t pageBytes = 0;
   int64_t positions = 0;
   int64_t memoryLength = 0;
+  int64_t window = 0;
 };
 
 struct ModelInterface {
@@ -52,9 +53,9 @@ struct ModelInterface {
 };
 
 /// Reads the interface of a model function from attn.name, attn.dims,
-/// attn.bound, attn.dim_max and, with a cache, attn.role, attn.max_positions
-/// and attn.memory_length (see the attn dialect). Attributes that are missing
-/// or contradict the types are errors at the function.
+/// attn.bound, attn.dim_max and, with a cache, attn.role, attn.max_positions,
+/// attn.window and attn.memory_length (see the attn dialect). Attributes that
+/// are missing or contradict the types are errors at the function.
 llvm::FailureOr<ModelInterface> describeModel(mlir::func::FuncOp function);
 
 /// "tokens" for ATTN_ROLE_TOKENS, and so on; "" for none.

@@ -48,6 +48,8 @@ static json::Object describeCache(const ModelInterface &model) {
                       {"page_bytes", cache.pageBytes}};
   if (cache.positions)
     object["positions"] = cache.positions;
+  if (cache.window)
+    object["window"] = cache.window;
   if (cache.memoryLength > 0)
     object["memory_length"] = cache.memoryLength;
   else if (cache.memoryLength < 0)
@@ -139,9 +141,9 @@ std::vector<std::string> functionSymbols(const ProgramSpec &spec) {
 }
 
 std::vector<std::string> programImports(const ProgramSpec &spec) {
-  std::vector<std::string> symbols{commonSymbol("functions"),
-                                   commonSymbol("open"), commonSymbol("part"),
-                                   commonSymbol(closeWrapper.name)};
+  std::vector<std::string> symbols{
+      commonSymbol("functions"), commonSymbol("open"), commonSymbol("part"),
+      commonSymbol("sequence_pages"), commonSymbol(closeWrapper.name)};
   for (const Wrapper &wrapper : wrappers)
     symbols.push_back(commonSymbol(wrapper.name));
   for (const std::string &name : functionSymbols(spec))
@@ -195,6 +197,7 @@ private:
   void defineOpen(Constant *program);
   void defineGetter(StringRef name, Constant *value);
   void definePageBytes();
+  void defineSequencePages(Constant *program);
 
   const ProgramSpec &spec;
   Module &module;
@@ -292,8 +295,9 @@ Constant *ProgramBuilder::cache(const ModelInterface &model) {
   if (!model.cache)
     return null();
   const CacheInterface &cache = *model.cache;
-  Constant *fields = record({i64(cache.pageTokens), i64(cache.pageBytes),
-                             i64(cache.positions), i64(cache.memoryLength)});
+  Constant *fields =
+      record({i64(cache.pageTokens), i64(cache.pageBytes), i64(cache.positions),
+              i64(cache.memoryLength), i64(cache.window)});
   return new GlobalVariable(module, fields->getType(), /*isConstant=*/true,
                             GlobalValue::PrivateLinkage, fields, "cache");
 }
@@ -406,6 +410,20 @@ void ProgramBuilder::definePageBytes() {
   builder.CreateRet(i64(spec.interface.cache->pageBytes));
 }
 
+/// size_t NAME_sequence_pages(size_t tokens, size_t at_once)
+void ProgramBuilder::defineSequencePages(Constant *program) {
+  Type *size = builder.getInt64Ty();
+  Function *common =
+      import(commonSymbol("sequence_pages"),
+             FunctionType::get(size, {builder.getPtrTy(), size, size}, false));
+  Function *function = exported(prefix + "_sequence_pages",
+                                FunctionType::get(size, {size, size}, false));
+  CallInst *call = builder.CreateCall(
+      common, {program, function->getArg(0), function->getArg(1)});
+  call->setTailCall();
+  builder.CreateRet(call);
+}
+
 void ProgramBuilder::build() {
   functions = importData(commonSymbol("functions"));
   constantData = constants();
@@ -416,8 +434,10 @@ void ProgramBuilder::build() {
   for (uint32_t i = 0; i < spec.parts.size(); ++i)
     defineWrappers(
         partSymbol(spec.interface.name, spec.parts[i].interface.name), &i);
-  if (spec.interface.cache)
+  if (spec.interface.cache) {
     definePageBytes();
+    defineSequencePages(table);
+  }
   auto *fields = cast<ConstantStruct>(table->getInitializer());
   const unsigned descriptionField = 7;
   defineGetter("describe", fields->getOperand(descriptionField));

@@ -105,6 +105,7 @@ public:
 
   LogicalResult derive() {
     dropOtherResults();
+    setWindow();
     addInputs();
     addRows();
     readPositions(tokens, position);
@@ -130,6 +131,18 @@ private:
     others.reset(0);
     if (failed(function.eraseResults(others)))
       llvm_unreachable("results of a model function can be erased");
+  }
+
+  /// What the widest attention sees, where all have a window.
+  void setWindow() {
+    int64_t widest = 0;
+    for (AttentionOp attention : tokens.selfAttentions) {
+      std::optional<int64_t> window = windowOf(attention);
+      if (!window)
+        return;
+      widest = std::max(widest, *window);
+    }
+    function->setAttr(kWindowAttr, builder.getI64IntegerAttr(widest));
   }
 
   BlockArgument addInput(StringRef name, RankedTensorType type,

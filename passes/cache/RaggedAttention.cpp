@@ -110,6 +110,46 @@ static bool impliesCausal(Value condition) {
          difference.constant + isStrict >= 0;
 }
 
+/// The least w for which a condition is seen to hold for i - j < w only.
+static std::optional<int64_t> impliedWindow(Value condition) {
+  if (auto both = condition.getDefiningOp<arith::AndIOp>()) {
+    std::optional<int64_t> left = impliedWindow(both.getLhs());
+    std::optional<int64_t> right = impliedWindow(both.getRhs());
+    return left && right ? std::min(*left, *right) : left ? left : right;
+  }
+  if (auto either = condition.getDefiningOp<arith::OrIOp>()) {
+    auto isFalse = [](Value side) { return matchPattern(side, m_Zero()); };
+    if (isFalse(either.getLhs()))
+      return impliedWindow(either.getRhs());
+    std::optional<int64_t> left = impliedWindow(either.getLhs());
+    if (isFalse(either.getRhs()))
+      return left;
+    std::optional<int64_t> right = impliedWindow(either.getRhs());
+    return left && right ? std::optional(std::max(*left, *right))
+                         : std::nullopt;
+  }
+  auto compare = condition.getDefiningOp<arith::CmpIOp>();
+  if (!compare)
+    return std::nullopt;
+  std::optional<Linear> left = linearOf(compare.getLhs());
+  std::optional<Linear> right = linearOf(compare.getRhs());
+  auto predicate = compare.getPredicate();
+  bool isStrict = predicate == arith::CmpIPredicate::slt ||
+                  predicate == arith::CmpIPredicate::sgt;
+  if (predicate == arith::CmpIPredicate::sge ||
+      predicate == arith::CmpIPredicate::sgt)
+    std::swap(left, right);
+  else if (!isStrict && predicate != arith::CmpIPredicate::sle)
+    return std::nullopt;
+  if (!left || !right)
+    return std::nullopt;
+  // left < right has to be i - j < w.
+  Linear difference = left->plus(*right, -1);
+  if (difference.i != 1 || difference.j != -1 || difference.size != 0)
+    return std::nullopt;
+  return !isStrict - difference.constant;
+}
+
 /// Rewrites sums in which the sizes cancel, i + N - M for instance, so that
 /// what still uses a size depends on it.
 static void cancelSizes(Region &region) {
@@ -156,6 +196,12 @@ LogicalResult attn::verifyCausal(AttentionOp attention) {
   return attention.emitError(
       "cannot be computed for new tokens alone: queries see keys of later "
       "tokens; expects keep to hold 'j <= i', alone or with 'and'");
+}
+
+std::optional<int64_t> attn::windowOf(AttentionOp attention) {
+  std::optional<int64_t> window =
+      impliedWindow(attention.getKeep().front().getTerminator()->getOperand(0));
+  return window && *window > 0 ? window : std::nullopt;
 }
 
 LogicalResult attn::verifyCross(AttentionOp attention) {

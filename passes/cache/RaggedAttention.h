@@ -18,6 +18,10 @@ struct RaggedOperands {
 /// where its score depends on how many tokens there are in all.
 mlir::LogicalResult verifyCausal(AttentionOp attention);
 
+/// How many keys up to its own place a row of a causal attention sees; none
+/// where that is not a constant.
+std::optional<int64_t> windowOf(AttentionOp attention);
+
 /// Emits an error where a cross-attention uses the place of its query.
 mlir::LogicalResult verifyCross(AttentionOp attention);
 

@@ -109,3 +109,47 @@ func.func @cross(%memory: !t {attn.name = "memory", attn.dims = ["", "", "m", ""
   %y = linalg.transpose ins(%o : !t) outs(%empty : tensor<1x?x1x8xf32>) permutation = [0, 2, 1, 3]
   return %y : tensor<1x?x1x8xf32>
 }
+
+// -----
+
+// Of two windows the wider one counts: i - j < 9, and j > i - 6.
+// CHECK-LABEL: func @windows_step
+// CHECK-SAME: attributes {attn.program = "step", attn.window = 9 : i64}
+!t = tensor<1x1x?x8xf32>
+func.func @windows(%ids: tensor<1x?xi64> {attn.name = "ids", attn.dims = ["", "n"]})
+    -> (tensor<1x?x1x8xf32> {attn.name = "y", attn.dims = ["", "n", "", ""]}) {
+  %table = attn.weight "words" : tensor<9x8xf32>
+  %x = attn.embedding %ids, %table : tensor<1x?xi64>, tensor<9x8xf32> -> tensor<1x?x8xf32>
+  %c1 = arith.constant 1 : index
+  %n = tensor.dim %ids, %c1 : tensor<1x?xi64>
+  %q = tensor.expand_shape %x [[0, 1], [2], [3]] output_shape [1, 1, %n, 8] : tensor<1x?x8xf32> into !t
+  %wide = attn.attention queries(%q : !t) keys(%q : !t) value(%q : !t) score {
+  ^bb0(%qi: tensor<8xf32>, %k: tensor<8xf32>, %b: index, %h: index, %i: index, %j: index, %m: index, %l: index):
+    %dot = attn.dot %qi, %k : tensor<8xf32>
+    attn.yield %dot : f32
+  } keep {
+  ^bb0(%qi: tensor<8xf32>, %k: tensor<8xf32>, %b: index, %h: index, %i: index, %j: index, %m: index, %l: index):
+    %seen = arith.cmpi sle, %j, %i : index
+    %distance = arith.subi %i, %j : index
+    %w = arith.constant 9 : index
+    %near = arith.cmpi slt, %distance, %w : index
+    %both = arith.andi %seen, %near : i1
+    attn.yield %both : i1
+  } -> !t
+  %narrow = attn.attention queries(%wide : !t) keys(%q : !t) value(%q : !t) score {
+  ^bb0(%qi: tensor<8xf32>, %k: tensor<8xf32>, %b: index, %h: index, %i: index, %j: index, %m: index, %l: index):
+    %dot = attn.dot %qi, %k : tensor<8xf32>
+    attn.yield %dot : f32
+  } keep {
+  ^bb0(%qi: tensor<8xf32>, %k: tensor<8xf32>, %b: index, %h: index, %i: index, %j: index, %m: index, %l: index):
+    %seen = arith.cmpi sle, %j, %i : index
+    %w = arith.constant 6 : index
+    %first = arith.subi %i, %w : index
+    %near = arith.cmpi sgt, %j, %first : index
+    %both = arith.andi %near, %seen : i1
+    attn.yield %both : i1
+  } -> !t
+  %empty = tensor.empty(%n) : tensor<1x?x1x8xf32>
+  %y = linalg.transpose ins(%narrow : !t) outs(%empty : tensor<1x?x1x8xf32>) permutation = [0, 2, 1, 3]
+  return %y : tensor<1x?x1x8xf32>
+}

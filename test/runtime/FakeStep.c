@@ -18,9 +18,10 @@ static float *place(float *cache, const int64_t *pages, int64_t position) {
          position % FAKE_PAGE_TOKENS;
 }
 
-static int64_t sum(float *cache, const int64_t *pages, int64_t length) {
+static int64_t sum(float *cache, const int64_t *pages, int64_t first,
+                   int64_t length) {
   int64_t total = 0;
-  for (int64_t i = 0; i < length; ++i)
+  for (int64_t i = first; i < length; ++i)
     total += (int64_t)*place(cache, pages, i);
   return total;
 }
@@ -33,7 +34,7 @@ static void write_logits(float *logits, int64_t best) {
 }
 
 /* Without encoder, `memory_pages` and `memory_lengths` are NULL. */
-static void step(const attn_frame *frame, float *cache,
+static void step(const attn_frame *frame, float *cache, int64_t window,
                  const int64_t *memory_pages, const int64_t *memory_lengths) {
   const int64_t *tokens = frame->inputs[0], *counts = frame->inputs[1],
                 *past = frame->inputs[2], *pages = frame->inputs[3];
@@ -42,21 +43,29 @@ static void step(const attn_frame *frame, float *cache,
     const int64_t *row = pages + s * frame->dims[Blocks];
     for (int64_t i = 0; i < counts[s]; ++i)
       *place(cache, row, past[s] + i) = (float)*tokens++;
-    int64_t total = sum(cache, row, past[s] + counts[s]);
+    int64_t length = past[s] + counts[s];
+    int64_t total =
+        sum(cache, row, length > window ? length - window : 0, length);
     if (memory_pages)
-      total += sum(cache, memory_pages + s * frame->dims[MemoryBlocks],
+      total += sum(cache, memory_pages + s * frame->dims[MemoryBlocks], 0,
                    memory_lengths[s]);
     write_logits(logits + s * FAKE_DIGITS, total % FAKE_DIGITS);
   }
 }
 
 static int32_t step_with_memory(const attn_frame *frame) {
-  step(frame, (float *)frame->inputs[6], frame->inputs[4], frame->inputs[5]);
+  step(frame, (float *)frame->inputs[6], INT64_MAX, frame->inputs[4],
+       frame->inputs[5]);
   return ATTN_OK;
 }
 
 static int32_t step_alone(const attn_frame *frame) {
-  step(frame, (float *)frame->inputs[4], NULL, NULL);
+  step(frame, (float *)frame->inputs[4], INT64_MAX, NULL, NULL);
+  return ATTN_OK;
+}
+
+static int32_t step_windowed(const attn_frame *frame) {
+  step(frame, (float *)frame->inputs[4], FAKE_WINDOW, NULL, NULL);
   return ATTN_OK;
 }
 
@@ -100,6 +109,13 @@ static const attn_cache_info cache = {.page_tokens = FAKE_PAGE_TOKENS,
                                       .page_bytes =
                                           FAKE_PAGE_FLOATS * sizeof(float),
                                       .positions = FAKE_POSITIONS};
+
+static const attn_variant windowed_variants[] = {
+    {"any", 0, plan_nothing, step_windowed}};
+static const attn_cache_info windowed_cache = {.page_tokens = FAKE_PAGE_TOKENS,
+                                               .page_bytes = FAKE_PAGE_FLOATS *
+                                                             sizeof(float),
+                                               .window = FAKE_WINDOW};
 
 static const attn_dim_info encode_dims[] = {
     {"sequence", 1, 1000},
@@ -166,4 +182,20 @@ const attn_program fake_decoder = {
     .variants = decoder_variants,
     .functions = &attn_common_functions,
     .cache = &cache,
+};
+
+const attn_program fake_windowed = {
+    .abi = ATTN_ABI_VERSION,
+    .input_count = 5,
+    .output_count = 1,
+    .dim_count = 4,
+    .variant_count = 1,
+    .name = "windowed",
+    .description = "{}",
+    .dims = dims,
+    .inputs = decoder_inputs,
+    .outputs = outputs,
+    .variants = windowed_variants,
+    .functions = &attn_common_functions,
+    .cache = &windowed_cache,
 };

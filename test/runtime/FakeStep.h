@@ -16,6 +16,7 @@ enum {
   FAKE_PAGE_TOKENS = 4,
   FAKE_PAGE_FLOATS = 16,
   FAKE_POSITIONS = 30,
+  FAKE_WINDOW = 6,
   FAKE_DIGITS = 10
 };
 
@@ -29,6 +30,10 @@ extern const attn_program fake_step;
 
 /* The same without encoder: dims up to page_count, inputs without memory. */
 extern const attn_program fake_decoder;
+
+/* As fake_decoder, but with the sum of the last FAKE_WINDOW tokens, and any
+   number of them. */
+extern const attn_program fake_windowed;
 
 #ifdef __cplusplus
 }

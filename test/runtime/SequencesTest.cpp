@@ -180,21 +180,69 @@ TEST_F(SequencesTest, NobodyReadsWhatTheCallWrites) {
   pages = {3, 1, 2, 3, 4, 5};
   EXPECT_EQ(refusal(),
             "sequence 1 reads page 3, which the same call writes for "
-            "another one");
+            "another block");
   pages = {0, 1, 2, 3, 4, 5};
   memoryPages = {6, 7, 8, 4};
   EXPECT_EQ(refusal(),
             "sequence 1 reads page 4, which the same call writes for "
-            "another one");
+            "another block");
+  memoryPages = {6, 7, 8, 9};
+  past = {4, 4};
+  pages = {1, 1, 2, 3, 4, 5};
+  EXPECT_EQ(refusal(),
+            "sequence 0 reads page 1, which the same call writes for "
+            "another block")
+      << "there is no window";
 }
 
-TEST_F(SequencesTest, PagesBehindMayBeSharedOrReused) {
+TEST_F(SequencesTest, PagesBehindMayBeShared) {
   past = {4, 4};
   pages = {3, 1, 2, 3, 4, 5};
   EXPECT_EQ(step(), ATTN_OK) << error.message;
-  // A ring: the new tokens of a sequence take the place of its first page.
-  pages = {1, 1, 2, 3, 4, 5};
-  EXPECT_EQ(step(), ATTN_OK) << error.message;
+}
+
+// The first of a call's tokens sees 6 positions.
+TEST_F(SequencesTest, PagesBehindAWindowMayBeUsedAgain) {
+  attn_model *windowed;
+  ASSERT_EQ(attn_open(&fake_windowed, nullptr, nullptr, &windowed, &error),
+            ATTN_OK);
+  tokens = {1, 2};
+  auto call = [&](int64_t length, std::vector<int64_t> row) {
+    int64_t dims[] = {2, 1, int64_t(row.size()), kPages}, count = 2;
+    const void *inputs[] = {tokens.data(), &count, &length, row.data(),
+                            cacheData};
+    void *outputs[] = {logits.data()};
+    return attn_call(windowed, nullptr, dims, inputs, outputs, &error);
+  };
+  EXPECT_EQ(call(8, {5, 6, 5}), ATTN_OUT_OF_RANGE);
+  EXPECT_STREQ(error.message, "sequence 0 reads page 5, which the same call "
+                              "writes for another block");
+  EXPECT_EQ(call(12, {6, 5, 7, 6}), ATTN_OK) << error.message;
+  EXPECT_EQ(call(12, {5, 6, 7, 6}), ATTN_OUT_OF_RANGE);
+  EXPECT_EQ(call(12, {5, 5, 7, 5}), ATTN_OUT_OF_RANGE) << "position 7 is seen";
+  EXPECT_EQ(call(13, {5, 6, 7, 5}), ATTN_OK) << error.message;
+  EXPECT_EQ(call(13, {-1, 6, 7, 5}), ATTN_OUT_OF_RANGE);
+  attn_close(windowed);
+}
+
+TEST_F(SequencesTest, PagesOfASequenceAreBoundedByItsWindow) {
+  const attn_program *all = &fake_decoder, *some = &fake_windowed;
+  for (size_t at_once : {1, 5, 1000}) {
+    EXPECT_EQ(attn_sequence_pages(all, 0, at_once), 0u);
+    EXPECT_EQ(attn_sequence_pages(all, 1, at_once), 1u);
+    EXPECT_EQ(attn_sequence_pages(all, 401, at_once), 101u);
+  }
+  // The least number of pages with which every place of a call is right.
+  for (size_t at_once = 1; at_once < 20; ++at_once) {
+    size_t most = 0;
+    for (size_t past = 50; past < 70; ++past)
+      most =
+          std::max(most, (past + at_once - 1) / FAKE_PAGE_TOKENS -
+                             (past - FAKE_WINDOW + 1) / FAKE_PAGE_TOKENS + 1);
+    EXPECT_EQ(attn_sequence_pages(some, 1000, at_once), most);
+    EXPECT_EQ(attn_sequence_pages(some, 5, at_once), 2u);
+  }
+  EXPECT_EQ(attn_sequence_pages(some, SIZE_MAX, SIZE_MAX), SIZE_MAX / 4 + 1);
 }
 
 TEST_F(SequencesTest, RefusedCallsLeaveNoTrace) {

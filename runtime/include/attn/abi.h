@@ -16,7 +16,7 @@ extern "C" {
 #endif
 
 /* Raised with every incompatible change of the structures below. */
-#define ATTN_ABI_VERSION 3
+#define ATTN_ABI_VERSION 4
 
 /* A dynamic dimension: its name and the sizes it may have. */
 typedef struct attn_dim_info {
@@ -58,6 +58,9 @@ typedef struct attn_cache_info {
   /* Of a program that encodes: how many positions it writes to its memory
      pages, a size or -1 - d for dimension d; 0 for others. */
   int64_t memory_length;
+  /* How many of a sequence's positions any token sees, its own included: pages
+     whose positions all lie further behind are not read any more. 0: all. */
+  int64_t window;
 } attn_cache_info;
 
 /* Everything one run needs; passed to attn_variant.body. */
@@ -129,6 +132,11 @@ typedef struct attn_functions {
   /* The model of program->parts[index], for workspace_bytes, prepare and call:
      opened and closed with `model`. NULL where there is no such part. */
   const attn_model *(*part)(const attn_model *model, uint32_t index);
+  /* The most pages that a sequence of up to `tokens` tokens needs at a time,
+     where no call has more than `at_once` new ones of it: fewer than it has
+     blocks where the cache has a window. 0 for a program without a cache. */
+  size_t (*sequence_pages)(const attn_program *program, size_t tokens,
+                           size_t at_once);
 } attn_functions;
 
 /* A compiled model or kernel. Its library exports

@@ -38,11 +38,11 @@ namespace attn {
 // One program may hold parts that were compiled with another version of this
 // header, or with other support for exceptions.
 #ifdef ATTN_NO_EXCEPTIONS
-inline namespace abi3_status {
+inline namespace abi4_status {
 #else
-inline namespace abi3 {
+inline namespace abi4 {
 #endif
-static_assert(ATTN_ABI_VERSION == 3, "the namespace bears the ABI's version");
+static_assert(ATTN_ABI_VERSION == 4, "the namespace bears the ABI's version");
 
 /// Elements in somebody else's memory, as std::span of C++20.
 template <typename T> class Span {

@@ -158,7 +158,7 @@ int main(void) {
   attn_model *model;
   attn_error error;
   float *cache = (float *)malloc(MARIAN_PAGE_TOKENS + MARIAN_POSITIONS +
-                                 2 * marian_page_bytes());
+                                 marian_sequence_pages(99, 1) * marian_page_bytes());
   int64_t pages[1] = {1};
   marian_encode_dims sizes = {9, 1, 2};
   marian_encode_inputs sources = {source, &page, cache};
@@ -198,6 +198,16 @@ bool translatorCompiles(llvm::StringRef language) {
 TEST(Header, ProgramsWithACacheAreC99AndCxx11) {
   EXPECT_TRUE(translatorCompiles("c -std=c99"));
   EXPECT_TRUE(translatorCompiles("c++ -std=c++11"));
+}
+
+TEST(Header, SaysHowFarAWindowReaches) {
+  ModelInterface step = translatorStep();
+  auto text = [&] { return makeHeader(step, /*hasWeights=*/true); };
+  EXPECT_THAT(text(), testing::Not(HasSubstr("MARIAN_WINDOW")));
+  step.cache->window = 4096;
+  EXPECT_THAT(text(), HasSubstr("enum { MARIAN_WINDOW = 4096 };"));
+  EXPECT_THAT(text(),
+              HasSubstr("no more than the window and what a call adds"));
 }
 
 TEST(Header, SaysWhatSequencesAndPagesAre) {

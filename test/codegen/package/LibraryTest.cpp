@@ -172,23 +172,11 @@ std::set<std::string> dynamicSymbols(llvm::StringRef path, bool undefined) {
 }
 
 /// All that a compiled model may ask of the program that loads it.
-const std::vector<std::string> kLibc = {"__errno_location",
-                                        "close",
-                                        "free",
-                                        "fstat",
-                                        "madvise",
-                                        "malloc",
-                                        "memcmp",
-                                        "memcpy",
-                                        "memset",
-                                        "mmap",
-                                        "munmap",
-                                        "open",
-                                        "bcmp",
-                                        "strcmp",
-                                        "strerror",
-                                        "vsnprintf",
-                                        "posix_memalign"};
+const std::vector<std::string> kLibc = {
+    "__errno_location", "close",         "free",   "fstat",  "madvise",
+    "malloc",           "memcmp",        "memcpy", "memset", "mmap",
+    "munmap",           "open",          "bcmp",   "strcmp", "strerror",
+    "vsnprintf",        "posix_memalign"};
 
 TEST_F(LibraryTest, SharedLibraryOpensAndComputes) {
   TemporaryFolder folder;
@@ -401,10 +389,10 @@ TEST_F(LibraryTest, PartsShareTheWeights) {
   EXPECT_THAT(dynamicSymbols(path, /*undefined=*/false),
               UnorderedElementsAre(
                   "add_open", "add_close", "add_describe", "add_program",
-                  "add_page_bytes", "add_step_workspace_bytes",
-                  "add_step_prepare", "add_step_run", "add_step_call",
-                  "add_encode_workspace_bytes", "add_encode_prepare",
-                  "add_encode_run", "add_encode_call"));
+                  "add_page_bytes", "add_sequence_pages",
+                  "add_step_workspace_bytes", "add_step_prepare",
+                  "add_step_run", "add_step_call", "add_encode_workspace_bytes",
+                  "add_encode_prepare", "add_encode_run", "add_encode_call"));
 
   void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   ASSERT_TRUE(library) << dlerror();
@@ -416,6 +404,9 @@ TEST_F(LibraryTest, PartsShareTheWeights) {
   EXPECT_EQ(program->cache->page_bytes, 4096);
   EXPECT_EQ(reinterpret_cast<size_t (*)()>(dlsym(library, "add_page_bytes"))(),
             4096u);
+  EXPECT_EQ(reinterpret_cast<size_t (*)(size_t, size_t)>(
+                dlsym(library, "add_sequence_pages"))(130, 1),
+            3u);
   attn_model *model = nullptr;
   attn_error failure = {};
   ASSERT_EQ(program->functions->open(program, writeWeights(folder).c_str(),
