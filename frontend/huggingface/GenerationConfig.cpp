@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Reads ids from generation_config.json and config.json.
+// Reads generation_config.json and config.json.
 
 #include "frontend/huggingface/GenerationConfig.h"
 
@@ -21,15 +21,34 @@ public:
   /// One id or a list of them; none where no file has the key.
   Expected<std::vector<int64_t>> list(StringRef key) const;
   Expected<std::optional<int64_t>> one(StringRef key) const;
+  /// A number of at least 0; `fallback` where no file has the key.
+  Expected<double> number(StringRef key, double fallback, bool isInteger) const;
+  /// Lists of ids; those of one id, and whether there are others.
+  Expected<std::vector<int64_t>> words(StringRef key, bool &longer) const;
+  /// A value that is not null, and the document that has it.
+  std::pair<const json::Value *, const weights::JsonDocument *>
+  find(StringRef key) const;
 
 private:
   ArrayRef<const weights::JsonDocument *> documents;
 };
 } // namespace
 
-static Error wrong(const weights::JsonDocument &document, StringRef key) {
-  return createStringError(document.where(key) + ": '" + key +
-                           "' expects a token id or a list of them");
+static Error wrong(const weights::JsonDocument &document, StringRef key,
+                   StringRef expected = "a token id or a list of them") {
+  return createStringError(document.where(key) + ": '" + key + "' expects " +
+                           expected);
+}
+
+std::pair<const json::Value *, const weights::JsonDocument *>
+IdReader::find(StringRef key) const {
+  for (const weights::JsonDocument *document : documents) {
+    const json::Object *object = document->root.getAsObject();
+    const json::Value *value = object ? object->get(key) : nullptr;
+    if (value && !value->getAsNull())
+      return {value, document};
+  }
+  return {nullptr, nullptr};
 }
 
 static bool appendId(const json::Value &value, std::vector<int64_t> &ids) {
@@ -42,19 +61,47 @@ static bool appendId(const json::Value &value, std::vector<int64_t> &ids) {
 
 Expected<std::vector<int64_t>> IdReader::list(StringRef key) const {
   std::vector<int64_t> ids;
-  for (const weights::JsonDocument *document : documents) {
-    const json::Object *object = document->root.getAsObject();
-    const json::Value *value = object ? object->get(key) : nullptr;
-    if (!value || value->getAsNull())
-      continue;
-    if (const json::Array *array = value->getAsArray()) {
-      for (const json::Value &element : *array)
-        if (!appendId(element, ids))
-          return wrong(*document, key);
-    } else if (!appendId(*value, ids)) {
-      return wrong(*document, key);
-    }
-    break;
+  auto [value, document] = find(key);
+  if (!value)
+    return ids;
+  if (const json::Array *array = value->getAsArray()) {
+    for (const json::Value &element : *array)
+      if (!appendId(element, ids))
+        return wrong(*document, key);
+  } else if (!appendId(*value, ids)) {
+    return wrong(*document, key);
+  }
+  return ids;
+}
+
+Expected<double> IdReader::number(StringRef key, double fallback,
+                                  bool isInteger) const {
+  auto [value, document] = find(key);
+  if (!value)
+    return fallback;
+  std::optional<double> number = value->getAsNumber();
+  if (!number || !(*number >= 0) || *number > INT32_MAX ||
+      (isInteger && !value->getAsInteger()))
+    return wrong(*document, key,
+                 isInteger ? "an integer of at least 0"
+                           : "a number of at least 0");
+  return *number;
+}
+
+Expected<std::vector<int64_t>> IdReader::words(StringRef key,
+                                               bool &longer) const {
+  std::vector<int64_t> ids;
+  auto [value, document] = find(key);
+  const json::Array *words = value ? value->getAsArray() : nullptr;
+  if (value && !words)
+    return wrong(*document, key, "a list of lists of token ids");
+  for (size_t w = 0; words && w < words->size(); ++w) {
+    const json::Array *word = (*words)[w].getAsArray();
+    if (!word || word->empty())
+      return wrong(*document, key, "a list of lists of token ids");
+    longer |= word->size() > 1;
+    if (word->size() == 1 && !appendId(word->front(), ids))
+      return wrong(*document, key, "a list of lists of token ids");
   }
   return ids;
 }
@@ -66,6 +113,81 @@ Expected<std::optional<int64_t>> IdReader::one(StringRef key) const {
   if (ids->empty())
     return std::nullopt;
   return ids->front();
+}
+
+/// What transformers obeys and attnc does not. A value of the default is no
+/// news.
+static std::vector<std::string> findNotRead(const IdReader &reader) {
+  struct Setting {
+    StringLiteral key;
+    std::optional<double> usual;
+    StringLiteral advice;
+  };
+  static constexpr Setting settings[] = {
+      {"num_beams", 1, "; --beams says it"},
+      {"do_sample", 0, "; --temperature, --top-k and --top-p say it"},
+      {"num_beam_groups", 1, ""},
+      {"penalty_alpha", 0, ""},
+      {"guidance_scale", 1, ""},
+      {"encoder_repetition_penalty", 1, ""},
+      {"encoder_no_repeat_ngram_size", 0, ""},
+      {"exponential_decay_length_penalty", std::nullopt, ""},
+      {"sequence_bias", std::nullopt, ""},
+      {"forced_decoder_ids", std::nullopt, "; --decoder-ids says it"},
+  };
+  std::vector<std::string> found;
+  for (const Setting &setting : settings) {
+    auto [value, document] = reader.find(setting.key);
+    if (!value)
+      continue;
+    double number = value->getAsNumber().value_or(
+        value->getAsBoolean().value_or(true) ? 1 : 0);
+    if (setting.usual && number == *setting.usual &&
+        (value->getAsNumber() || value->getAsBoolean()))
+      continue;
+    found.push_back((document->where(setting.key) + ": '" + setting.key +
+                     "' is not read" + setting.advice)
+                        .str());
+  }
+  return found;
+}
+
+static Expected<GenerationConfig> readFrom(const IdReader &reader) {
+  GenerationConfig result;
+  Error errors = Error::success();
+  auto read = [&](auto &&value, auto &into) {
+    if (value)
+      into = std::move(*value);
+    else
+      errors = joinErrors(std::move(errors), value.takeError());
+  };
+  std::vector<int64_t> badWords;
+  bool longer = false;
+  double ngram = 0, minLength = 0, minNewTokens = 0;
+  read(reader.list("eos_token_id"), result.stop);
+  read(reader.list("suppress_tokens"), result.suppressed);
+  read(reader.list("begin_suppress_tokens"), result.beginSuppressed);
+  read(reader.words("bad_words_ids", longer), badWords);
+  read(reader.one("decoder_start_token_id"), result.decoderStart);
+  read(reader.one("forced_bos_token_id"), result.forcedBegin);
+  read(reader.one("forced_eos_token_id"), result.forcedEnd);
+  read(reader.one("pad_token_id"), result.padding);
+  read(reader.number("min_length", 0, true), minLength);
+  read(reader.number("min_new_tokens", 0, true), minNewTokens);
+  read(reader.number("no_repeat_ngram_size", 0, true), ngram);
+  read(reader.number("repetition_penalty", 1, false), result.repetitionPenalty);
+  if (errors)
+    return std::move(errors);
+  llvm::append_range(result.suppressed, badWords);
+  result.minLength = static_cast<int64_t>(minLength);
+  result.minNewTokens = static_cast<int64_t>(minNewTokens);
+  result.noRepeatNgram = static_cast<int64_t>(ngram);
+  result.notRead = findNotRead(reader);
+  if (longer)
+    result.notRead.push_back(
+        reader.find("bad_words_ids").second->where("bad_words_ids") +
+        ": words of several tokens in 'bad_words_ids' are not read");
+  return result;
 }
 
 Expected<GenerationConfig> readGenerationConfig(StringRef directory,
@@ -85,24 +207,7 @@ Expected<GenerationConfig> readGenerationConfig(StringRef directory,
   }
   documents.push_back(&config.document);
 
-  IdReader reader(documents);
-  auto stop = reader.list("eos_token_id"),
-       suppressed = reader.list("suppress_tokens");
-  auto start = reader.one("decoder_start_token_id"),
-       forced = reader.one("forced_bos_token_id"),
-       padding = reader.one("pad_token_id");
-  if (!stop || !suppressed || !start || !forced || !padding)
-    return joinErrors(
-        joinErrors(stop.takeError(), suppressed.takeError()),
-        joinErrors(joinErrors(start.takeError(), forced.takeError()),
-                   padding.takeError()));
-  GenerationConfig result;
-  result.stop = std::move(*stop);
-  result.suppressed = std::move(*suppressed);
-  result.decoderStart = *start;
-  result.forcedBegin = *forced;
-  result.padding = *padding;
-  return result;
+  return readFrom(IdReader(documents));
 }
 
 } // namespace attn::hf

@@ -46,25 +46,32 @@ size_t attn_blocks_of(const attn_program *program, size_t positions) {
   return positions / tokens + (positions % tokens != 0);
 }
 
+/* The blocks of a member of a call. */
+static size_t used_blocks(const attn_generator *generator, bool memory,
+                          size_t member) {
+  const sequence *that = &generator->sequences[generator->members[member]];
+  return memory
+             ? that->memory_count
+             : attn_blocks_of(generator->program,
+                              that->past + (size_t)generator->counts[member]);
+}
+
 /* The rows of a table of pages, as long as the longest. What a shorter row has
    behind its pages is not read. */
 static size_t fill_table(const attn_generator *generator, bool memory,
                          int64_t *table) {
   size_t columns = 1;
   for (size_t m = 0; m < generator->member_count; ++m) {
-    const sequence *that = &generator->sequences[generator->members[m]];
-    size_t used =
-        memory ? that->memory_count
-               : attn_blocks_of(generator->program,
-                                that->past + (size_t)generator->counts[m]);
+    size_t used = used_blocks(generator, memory, m);
     columns = used > columns ? used : columns;
   }
   for (size_t m = 0; m < generator->member_count; ++m) {
     const sequence *that = &generator->sequences[generator->members[m]];
     const int64_t *pages = memory ? that->memory : that->pages;
     size_t count = memory ? that->memory_count : that->page_count;
+    size_t used = used_blocks(generator, memory, m);
     for (size_t b = 0; b < columns; ++b)
-      table[m * columns + b] = b < count ? pages[b] : -1;
+      table[m * columns + b] = b < used ? pages[b % count] : -1;
   }
   return columns;
 }
@@ -161,10 +168,10 @@ static attn_status take_memory(attn_generator *generator, sequence *into,
                               (long long)into->memory_length);
   size_t count =
       attn_blocks_of(generator->encoder, (size_t)into->memory_length);
-  if (count > generator->pages.free_count)
+  if (count > attn_pages_left(&generator->pages))
     return attn_generate_fail(error, ATTN_OUT_OF_MEMORY,
                               "the source needs %zu pages, but %zu are free",
-                              count, generator->pages.free_count);
+                              count, attn_pages_left(&generator->pages));
   int64_t *pages = calloc(count, sizeof(*pages));
   if (!pages)
     return attn_generate_fail(error, ATTN_OUT_OF_MEMORY,

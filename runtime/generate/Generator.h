@@ -36,6 +36,7 @@ struct attn_generator {
   size_t *members;
   size_t member_count;
   int64_t *tokens, *counts, *past, *table, *memory_table, *memory_lengths;
+  size_t table_columns;
   float *call_logits;
   int64_t *dims;
   const void **inputs;
@@ -43,6 +44,13 @@ struct attn_generator {
   size_t workspace_bytes;
 };
 
+#define attn_make attn_generate_make
+#define attn_find_sequence attn_generate_find_sequence
+#define attn_free_slot attn_generate_free_slot
+#define attn_largest_part attn_generate_largest_part
+#define attn_check_left attn_generate_check_left
+#define attn_release_pages attn_generate_release_pages
+#define attn_fork_pages attn_generate_fork_pages
 #define attn_map_roles attn_generate_map_roles
 #define attn_dim_of attn_generate_dim_of
 #define attn_blocks_of attn_generate_blocks_of
@@ -51,6 +59,23 @@ struct attn_generator {
 #define attn_encode_source attn_generate_encode_source
 
 #pragma GCC visibility push(hidden)
+/* calloc of count * factor elements; NULL where that is too much. */
+void *attn_make(size_t count, size_t factor, size_t bytes);
+/* The first of a number, which the beams of a search share; or NULL. */
+sequence *attn_find_sequence(const attn_generator *generator, int64_t number);
+attn_status attn_free_slot(attn_generator *generator, sequence **slot,
+                           attn_error *error);
+/* The most tokens of one sequence in a call. */
+size_t attn_largest_part(const attn_program *program);
+/* An error where fewer pages are left. */
+attn_status attn_check_left(const attn_generator *generator, size_t count,
+                            attn_error *error);
+/* Gives back what pages a sequence has. */
+void attn_release_pages(attn_generator *generator, sequence *that);
+/* Whole pages of the past become the original's; the one that is not full is
+   copied, and others are new. */
+attn_status attn_fork_pages(attn_generator *generator, const sequence *original,
+                            sequence *copy, attn_error *error);
 /* The last input of each role. */
 role_map attn_map_roles(const attn_program *program);
 /* The dynamic dimension that is size `axis` of the input of a role; -1 where it

@@ -1,25 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
-/* The choice of the next token. Double precision, a fixed order of every sum
-   and an exponential of our own give the same tokens on every machine. */
+/* The choice of the next token: the same on every machine. */
 
-#include "attn/generate.h"
 #include "runtime/generate/Failure.h"
+#include "runtime/generate/Scores.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct candidate {
-  double score;
-  int64_t token;
-} candidate;
-
-struct attn_sampler {
-  size_t vocabulary;
-  double *scores;
-  unsigned char *seen; /* 0 between calls */
-  candidate *heap;
-};
 
 attn_status attn_sampler_create(size_t vocabulary, attn_sampler **sampler,
                                 attn_error *error) {
@@ -50,23 +37,6 @@ void attn_sampler_destroy(attn_sampler *sampler) { free(sampler); }
 /*===-- Arithmetic
  * -----------------------------------------------------------===*/
 
-/* e^x for x <= 0, to about an ulp: 2^k e^r with |r| <= ln(2) / 2 and the
-   Taylor polynomial of e^r. */
-static double exponential(double x) {
-  if (x < -708)
-    return 0;
-  int k = (int)(x * 1.4426950408889634 - 0.5);
-  double r = x - k * 6.93147180369123816490e-01;
-  r -= k * 1.90821492927058770002e-10;
-  double sum = 1;
-  for (int i = 14; i > 0; --i)
-    sum = 1 + sum * r / i;
-  uint64_t bits = (uint64_t)(1023 + k) << 52;
-  double scale;
-  memcpy(&scale, &bits, sizeof(scale));
-  return sum * scale;
-}
-
 /* SplitMix64's output function: every bit of the result depends on all of x. */
 static uint64_t mix(uint64_t x) {
   x += UINT64_C(0x9e3779b97f4a7c15);
@@ -78,67 +48,6 @@ static uint64_t mix(uint64_t x) {
 /* In [0, 1), of the seed's n-th draw. */
 static double uniform(uint64_t seed, uint64_t n) {
   return (double)(mix(mix(seed) ^ n) >> 11) * 0x1p-53;
-}
-
-/*===-- Scores
- * ---------------------------------------------------------------===*/
-
-static attn_status check_sampling(const attn_sampling *sampling,
-                                  attn_error *error) {
-  if (!(sampling->temperature >= 0) || isinf(sampling->temperature))
-    return attn_generate_fail(error, ATTN_INVALID_ARGUMENT,
-                              "expects a temperature of at least 0, but got %g",
-                              sampling->temperature);
-  if (!(sampling->top_p >= 0 && sampling->top_p <= 1))
-    return attn_generate_fail(error, ATTN_INVALID_ARGUMENT,
-                              "expects top_p in [0, 1], but got %g",
-                              sampling->top_p);
-  if (!(sampling->repetition_penalty >= 0) ||
-      isinf(sampling->repetition_penalty))
-    return attn_generate_fail(
-        error, ATTN_INVALID_ARGUMENT,
-        "expects a repetition penalty of at least 0, but got %g",
-        sampling->repetition_penalty);
-  return ATTN_OK;
-}
-
-static attn_status read_logits(attn_sampler *sampler, const float *logits,
-                               attn_error *error) {
-  for (size_t v = 0; v < sampler->vocabulary; ++v) {
-    if (isnan(logits[v]) || (isinf(logits[v]) && logits[v] > 0))
-      return attn_generate_fail(error, ATTN_OUT_OF_RANGE,
-                                "the logit of token %zu is %s", v,
-                                isnan(logits[v]) ? "NaN" : "infinite");
-    sampler->scores[v] = logits[v];
-  }
-  return ATTN_OK;
-}
-
-static bool has_token(const attn_sampler *sampler, int64_t token) {
-  return token >= 0 && (uint64_t)token < sampler->vocabulary;
-}
-
-static void penalize_repetition(attn_sampler *sampler, double penalty,
-                                const int64_t *tokens, size_t count) {
-  if (penalty == 0 || penalty == 1)
-    return;
-  for (size_t i = 0; i < count; ++i) {
-    if (!has_token(sampler, tokens[i]) || sampler->seen[tokens[i]])
-      continue;
-    sampler->seen[tokens[i]] = 1;
-    double *score = &sampler->scores[tokens[i]];
-    *score = *score < 0 ? *score * penalty : *score / penalty;
-  }
-  for (size_t i = 0; i < count; ++i)
-    if (has_token(sampler, tokens[i]))
-      sampler->seen[tokens[i]] = 0;
-}
-
-static void suppress(attn_sampler *sampler, const int64_t *tokens,
-                     size_t count) {
-  for (size_t i = 0; i < count; ++i)
-    if (has_token(sampler, tokens[i]))
-      sampler->scores[tokens[i]] = -INFINITY;
 }
 
 /* The token of the highest score, the lowest one of equals. */
@@ -204,11 +113,11 @@ static size_t keep_top_k(attn_sampler *sampler, size_t k) {
 static int64_t draw_from_all(const attn_sampler *sampler, double u) {
   double total = 0;
   for (size_t v = 0; v < sampler->vocabulary; ++v)
-    total += exponential(sampler->scores[v]);
+    total += attn_exponential(sampler->scores[v]);
   double left = u * total;
   int64_t last = 0;
   for (size_t v = 0; v < sampler->vocabulary; ++v) {
-    double weight = exponential(sampler->scores[v]);
+    double weight = attn_exponential(sampler->scores[v]);
     if (weight == 0)
       continue;
     last = (int64_t)v;
@@ -230,7 +139,7 @@ static int64_t draw_from_sorted(const attn_sampler *sampler, size_t count,
   double left = u * mass;
   size_t i = 0;
   for (; i + 1 < count; ++i) {
-    double weight = exponential(sorted_at(sampler, i).score);
+    double weight = attn_exponential(sorted_at(sampler, i).score);
     if (left < weight)
       break;
     left -= weight;
@@ -247,17 +156,17 @@ static int64_t draw_from_top(attn_sampler *sampler,
   if (sampling->top_k && sampling->top_k < vocabulary) {
     most = sorted = keep_top_k(sampler, sampling->top_k);
     for (size_t i = 0; i < most; ++i)
-      total += exponential(sorted_at(sampler, i).score);
+      total += attn_exponential(sorted_at(sampler, i).score);
   } else {
     for (size_t v = 0; v < vocabulary; ++v)
-      total += exponential(sampler->scores[v]);
+      total += attn_exponential(sampler->scores[v]);
   }
   double share = sampling->top_p ? sampling->top_p * total : total, mass = 0;
   size_t kept = 0;
   for (; kept < most && mass < share; ++kept) {
     if (kept == sorted)
       pop(sampler->heap, vocabulary - sorted++);
-    double weight = exponential(sorted_at(sampler, kept).score);
+    double weight = attn_exponential(sorted_at(sampler, kept).score);
     if (weight == 0)
       break;
     mass += weight;
@@ -273,18 +182,11 @@ attn_status attn_sampler_next(attn_sampler *sampler,
   if (!sampler || !sampling || !logits || !next || (!tokens && token_count))
     return attn_generate_fail(error, ATTN_INVALID_ARGUMENT,
                               "attn_sampler_next: an argument is NULL");
-  attn_status status = check_sampling(sampling, error);
-  if (status == ATTN_OK)
-    status = read_logits(sampler, logits, error);
+  attn_status status = attn_score_tokens(sampler, sampling, false, logits,
+                                         tokens, token_count, error);
   if (status != ATTN_OK)
     return status;
-  penalize_repetition(sampler, sampling->repetition_penalty, tokens,
-                      token_count);
-  suppress(sampler, sampling->suppressed, sampling->suppressed_count);
   int64_t best = likeliest(sampler);
-  if (isinf(sampler->scores[best]))
-    return attn_generate_fail(error, ATTN_OUT_OF_RANGE,
-                              "the logits leave no token to choose");
   *next = best;
   if (sampling->temperature == 0)
     return ATTN_OK;

@@ -24,8 +24,13 @@ static bool allocate(sequence *made, const int64_t *tokens,
   sampling->suppressed =
       copy_ids(sampling->suppressed, sampling->suppressed_count,
                sampling->suppressed_count);
+  sampling->begin_suppressed =
+      copy_ids(sampling->begin_suppressed, sampling->begin_suppressed_count,
+               sampling->begin_suppressed_count);
+  sampling->ends =
+      copy_ids(sampling->ends, sampling->end_count, sampling->end_count);
   return made->tokens && made->pages && made->memory && made->stop &&
-         sampling->suppressed;
+         sampling->suppressed && sampling->begin_suppressed && sampling->ends;
 }
 
 bool attn_sequence_create(sequence *made, const attn_request *request,
@@ -51,6 +56,7 @@ bool attn_sequence_copy(sequence *made, const sequence *original,
                         const attn_sampling *sampling) {
   *made = *original;
   made->number = -1;
+  made->has_pages = false;
   if (sampling)
     made->sampling = *sampling;
   return allocate(made, original->tokens, original->stop);
@@ -62,6 +68,8 @@ void attn_sequence_destroy(sequence *ended) {
   free(ended->memory);
   free(ended->stop);
   free((void *)ended->sampling.suppressed);
+  free((void *)ended->sampling.begin_suppressed);
+  free((void *)ended->sampling.ends);
   *ended = (sequence){.number = -1};
 }
 

@@ -13,16 +13,19 @@ typedef struct sequence {
   /* All tokens, the prompt's first; `past` of them are in the cache. */
   int64_t *tokens;
   size_t count, prompt, past, limit;
-  /* Set aside for `limit` tokens. */
+  /* Set aside for `limit` tokens: block b has page b % page_count, which takes
+     a new block when a window has left the old one behind. */
   int64_t *pages;
   size_t page_count;
+  bool has_pages;
+  struct beam_search *search; /* that this is a beam of; or NULL */
   /* The encoder's. */
   int64_t *memory;
   size_t memory_count;
   int64_t memory_length;
   int64_t *stop;
   size_t stop_count;
-  attn_sampling sampling; /* suppressed is a copy */
+  attn_sampling sampling; /* its arrays are copies */
   void (*on_token)(void *context, int64_t sequence, int64_t token, bool last);
   void *context;
 } sequence;

@@ -62,6 +62,9 @@ defm temperature : Value<"temperature", [run], "T", "Draw tokens from softmax(lo
 defm top_k : Value<"top-k", [run], "K", "Draw from the K likeliest tokens">;
 defm top_p : Value<"top-p", [run], "P", "Draw from the likeliest tokens whose probabilities add up to P">;
 defm repetition_penalty : Value<"repetition-penalty", [run], "R", "Make tokens less likely that the text has already; 1 does nothing">;
+defm beams : Value<"beams", [run], "N", "Search with N beams instead of taking the likeliest token each time">;
+defm length_penalty : Value<"length-penalty", [run], "P", "Divide the score of a text by its length to this power; default 1">;
+defm early_stopping : Value<"early-stopping", [run], "WHEN", "A search that has a text for each beam ends at once (true), where no beam is better now (false, the default), or where none could become better (never)">;
 defm stop_ids : Value<"stop-ids", [run], "ID,ID,...", "Tokens that end a text, instead of the model's own; none for ''">;
 defm decoder_ids : Value<"decoder-ids", [run], "ID,ID,...", "What the decoder of an encoder-decoder begins with, instead of the model's own">;
 defm seed : Value<"seed", [run, verify, bench], "N", "Seed of random inputs, or of drawn tokens">;

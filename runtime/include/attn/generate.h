@@ -24,9 +24,23 @@ typedef struct attn_sampling {
      divided by it where they are positive, multiplied where negative; each
      token once. 0 and 1: not at all. */
   double repetition_penalty;
+  /* A token is not chosen where it would complete so many tokens that the
+     sequence has in a row already. 0: it may. */
+  size_t no_repeat_ngram;
+  /* Tokens that are not chosen behind fewer than min_tokens tokens, the
+     prompt's included: those that end a sequence. */
+  const int64_t *ends;
+  size_t end_count, min_tokens;
+  /* The token that makes a sequence of forced_at tokens is forced_token. 0:
+     none is. */
+  size_t forced_at;
+  int64_t forced_token;
   /* Tokens that are never chosen. */
   const int64_t *suppressed;
   size_t suppressed_count;
+  /* Tokens that are not chosen right behind the first begin_at tokens. */
+  const int64_t *begin_suppressed;
+  size_t begin_suppressed_count, begin_at;
   /* 0: the likeliest token, and nothing below applies. Otherwise tokens are
      drawn from softmax(logits / temperature). */
   double temperature;
@@ -77,6 +91,14 @@ typedef struct attn_generator_options {
   const attn_executor *executor;
 } attn_generator_options;
 
+/* When a beam search has as many texts as beams, and ends (early_stopping of
+   transformers). */
+typedef enum attn_beam_stop {
+  ATTN_BEAM_STOP_LIKELY = 0, /* no beam is better now than the worst text */
+  ATTN_BEAM_STOP_EARLY = 1,  /* at once */
+  ATTN_BEAM_STOP_NEVER = 2   /* no beam could become better than the worst */
+} attn_beam_stop;
+
 /* What is to be generated. Everything is copied but `context`. */
 typedef struct attn_request {
   /* At least one token; of an encoder-decoder, what the decoder begins with. */
@@ -93,8 +115,18 @@ typedef struct attn_request {
   const int64_t *stop;
   size_t stop_count;
   attn_sampling sampling;
+  /* Beam search, as in generate(num_beams) of transformers, over the logarithms
+     of probabilities, to which the rules of `sampling` apply; no token is
+     drawn. It takes the places of so many sequences. 0 and 1: none. */
+  size_t beams;
+  /* The score of a text is divided by its length to this power; 1 is usual. */
+  double length_penalty;
+  attn_beam_stop beam_stop;
+  /* So many of the prompt's last tokens count for that length: forced ones. */
+  size_t counted_prompt;
   /* Called for each new token, within attn_generator_step; `last` with the one
-     that ends the sequence. It may not use the generator. May be NULL. */
+     that ends the sequence; for the tokens of a beam search when it ends. It
+     may not use the generator. May be NULL. */
   void (*on_token)(void *context, int64_t sequence, int64_t token, bool last);
   void *context;
 } attn_request;
@@ -129,16 +161,23 @@ attn_status attn_generator_fork(attn_generator *generator, int64_t sequence,
                                 int64_t *copy, attn_error *error);
 
 /* Calls the model once, for all sequences that go on, and chooses their next
-   tokens. *active (which may be NULL) is how many go on after it; with none,
-   nothing is done. */
+   tokens. *active (which may be NULL) is how many go on after it, each beam of
+   a search counted; with none, nothing is done. */
 attn_status attn_generator_step(attn_generator *generator, size_t *active,
                                 attn_error *error);
 
 /* All tokens of a sequence, its prompt included, until the next call that
-   changes it. NULL where there is no such sequence. */
+   changes it; of a beam search, the best so far. NULL where there is no such
+   sequence. */
 const int64_t *attn_generator_tokens(const attn_generator *generator,
                                      int64_t sequence, size_t *count);
-/* The logits that its last token was chosen from, as above. */
+/* The text of a beam search that ended, by its place: 0 is the best, and the
+   tokens of the sequence. NULL where there are no more. */
+const int64_t *attn_generator_text(const attn_generator *generator,
+                                   int64_t sequence, size_t index,
+                                   size_t *count, double *score);
+/* The logits that its last token was chosen from, as above; NULL for a beam
+   search. */
 const float *attn_generator_logits(const attn_generator *generator,
                                    int64_t sequence);
 

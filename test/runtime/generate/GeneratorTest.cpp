@@ -5,6 +5,7 @@
 #include "runtime/Internal.h"
 #include "test/runtime/FakeStep.h"
 #include "gmock/gmock.h"
+#include <cmath>
 #include <memory>
 #include <numeric>
 #include <random>
@@ -213,6 +214,213 @@ TEST_F(GeneratorTest, ForksShareWhatIsBehindThem) {
   attn_generator_drop(generator, one);
   attn_generator_drop(generator, two);
   EXPECT_EQ(tokens(add(Ids(8, 1), 16)), Ids(8, 1)) << error.message;
+}
+
+/// What fake_windowed computes.
+Ids expectedOfWindow(Ids tokens, size_t more) {
+  for (; more; --more) {
+    size_t seen = std::min<size_t>(tokens.size(), FAKE_WINDOW);
+    tokens.push_back(
+        std::accumulate(tokens.end() - seen, tokens.end(), int64_t(0)) %
+        FAKE_DIGITS);
+  }
+  return tokens;
+}
+
+// 5 earlier positions and parts of up to 6 new ones lie in 4 pages of 4.
+TEST_F(GeneratorTest, AWindowBoundsThePagesOfASequence) {
+  open(fake_windowed, 9, 2);
+  Ids prompt(33, 3);
+  attn_request what = request(prompt, 150);
+  EXPECT_EQ(attn_request_pages(&fake_windowed, &what), 4u);
+  what = request(prompt, 1000000);
+  EXPECT_EQ(attn_request_pages(&fake_windowed, &what), 4u);
+  what = request(Ids{1, 2, 3}, 4);
+  EXPECT_EQ(attn_request_pages(&fake_windowed, &what), 2u);
+  int64_t one = add(prompt, 150), two = add({1, 2}, 200);
+  EXPECT_EQ(refusal(request({1}, 5), ATTN_OUT_OF_MEMORY),
+            "all 2 sequences are in use");
+  finish();
+  EXPECT_EQ(tokens(one), expectedOfWindow(prompt, 150));
+  EXPECT_EQ(tokens(two), expectedOfWindow({1, 2}, 200));
+}
+
+// Whoever leaves a shared page last writes into it; the others have been kept
+// a page each.
+TEST_F(GeneratorTest, ForksOfAWindowKeepTheirPages) {
+  open(fake_windowed, 12, 4);
+  Ids prompt(20, 3);
+  std::mt19937 random(5);
+  std::vector<std::pair<int64_t, Ids>> going = {{add(prompt, 300), {}}};
+  for (int i = 0; i < 4; ++i) // the prompt's parts
+    step();
+  for (int i = 0; i < 250; ++i) {
+    for (auto &[number, all] : going)
+      all = expectedOfWindow(tokens(number), 1);
+    step();
+    for (auto &[number, all] : going)
+      ASSERT_EQ(tokens(number), all) << "after " << i << " steps";
+    if (going.size() == 3 || (going.size() > 1 && random() % 3 == 0)) {
+      size_t left = random() % going.size();
+      attn_generator_drop(generator, going[left].first);
+      going.erase(going.begin() + left);
+    } else {
+      int64_t copy = -1;
+      ASSERT_EQ(
+          attn_generator_fork(generator, going[random() % going.size()].first,
+                              random() % FAKE_DIGITS, nullptr, &copy, &error),
+          ATTN_OK)
+          << error.message;
+      going.push_back({copy, {}});
+    }
+  }
+  // Nothing was lost: three sequences fit, and no fourth.
+  for (auto &[number, all] : going)
+    attn_generator_drop(generator, number);
+  for (int i = 0; i < 3; ++i)
+    add(prompt, 100);
+  EXPECT_EQ(refusal(request(prompt, 100), ATTN_OUT_OF_MEMORY),
+            "the sequence needs 4 pages, but 0 are free");
+}
+
+/// The score of `tokens` behind `prompt` in fake_decoder, by the same logits.
+double scoreOf(const Ids &all, size_t prompt) {
+  double score = 0;
+  for (size_t i = prompt; i < all.size(); ++i) {
+    int64_t best =
+        std::accumulate(all.begin(), all.begin() + i, int64_t(0)) % FAKE_DIGITS;
+    double sum = 0;
+    auto logit = [&](int64_t v) { return 1 - float(std::abs(v - best)) / 10; };
+    for (int64_t v = 0; v < FAKE_DIGITS; ++v)
+      sum += std::exp(double(logit(v)));
+    score += logit(all[i]) - std::log(sum);
+  }
+  return score;
+}
+
+// With a beam for every text of three tokens none is lost.
+TEST_F(GeneratorTest, WideSearchesFindTheBestOfAllTexts) {
+  constexpr size_t beams = 200;
+  open(fake_decoder, 700, beams);
+  Ids prompt = {3, 4};
+  attn_request what = request(prompt, 3);
+  what.beams = beams;
+  what.length_penalty = 1;
+  EXPECT_EQ(attn_request_pages(&fake_decoder, &what), beams);
+  int64_t number = add(what);
+  finish();
+  std::vector<std::pair<double, Ids>> all;
+  for (int64_t i = 0; i < 1000; ++i) {
+    Ids text = {3, 4, i / 100, i / 10 % 10, i % 10};
+    all.push_back({scoreOf(text, 2) / 3, text});
+  }
+  std::sort(all.rbegin(), all.rend());
+  double score = 0;
+  for (size_t i = 0; i < 20; ++i) {
+    size_t count;
+    const int64_t *text =
+        attn_generator_text(generator, number, i, &count, &score);
+    ASSERT_NE(text, nullptr);
+    EXPECT_NEAR(score, all[i].first, 1e-6) << "text " << i;
+    EXPECT_NEAR(scoreOf(Ids(text, text + count), 2) / 3, score, 1e-6);
+    if (i == 0)
+      EXPECT_EQ(Ids(text, text + count), tokens(number));
+  }
+  EXPECT_EQ(attn_generator_text(generator, number, beams, nullptr, nullptr),
+            nullptr);
+  EXPECT_EQ(attn_generator_logits(generator, number), nullptr);
+}
+
+TEST_F(GeneratorTest, SearchesGoOnBesideOthersAndGiveTheirPagesBack) {
+  for (const attn_program *program : {&fake_decoder, &fake_windowed}) {
+    open(*program, 30, 8);
+    Ids prompt = {3, 4, 1, 2, 2};
+    attn_request what = request(prompt, 20);
+    what.beams = 4;
+    what.length_penalty = 1;
+    int64_t alone = add(what);
+    finish();
+    Ids best = tokens(alone);
+    attn_generator_drop(generator, alone);
+    // Others join and leave meanwhile; dropped searches leave nothing behind.
+    for (int round = 0; round < 5; ++round) {
+      int64_t search = add(what);
+      for (int i = 0; i < round; ++i)
+        step();
+      int64_t other = add({1, 2, 3}, 9);
+      for (int i = 0; i < 3 + 2 * round; ++i)
+        step();
+      if (round % 2 == 0)
+        attn_generator_drop(generator, other);
+      if (round == 3) {
+        attn_generator_drop(generator, search);
+      } else {
+        finish();
+        EXPECT_EQ(tokens(search), best);
+      }
+      attn_generator_drop(generator, search);
+      attn_generator_drop(generator, other);
+    }
+    size_t most = 0;
+    Ids first = {1};
+    while (most < 8) {
+      attn_request one = request(first, 12);
+      int64_t number;
+      if (attn_generator_add(generator, &one, &number, &error) != ATTN_OK)
+        break;
+      ++most;
+    }
+    EXPECT_EQ(most, 8u) << error.message;
+  }
+}
+
+TEST_F(GeneratorTest, SearchesTellTheirTokensWhenTheyEnd) {
+  open(fake_decoder, 30, 4);
+  Ids heard, prompt = {3, 4}, stop = {7};
+  attn_request what = request(prompt, 9);
+  what.beams = 3;
+  what.length_penalty = 1;
+  what.stop = stop.data();
+  what.stop_count = 1;
+  what.context = &heard;
+  what.on_token = [](void *context, int64_t, int64_t token, bool) {
+    static_cast<Ids *>(context)->push_back(token);
+  };
+  int64_t number = add(what), copy;
+  step();
+  EXPECT_TRUE(heard.empty());
+  EXPECT_EQ(attn_generator_fork(generator, number, 1, nullptr, &copy, &error),
+            ATTN_INVALID_ARGUMENT);
+  EXPECT_STREQ(error.message, "sequence 0 is a beam search");
+  finish();
+  Ids all = prompt;
+  all.insert(all.end(), heard.begin(), heard.end());
+  EXPECT_EQ(all, tokens(number));
+}
+
+TEST_F(GeneratorTest, SearchesThatDoNotFitAreRefusedWhole) {
+  open(fake_decoder, 10, 4);
+  Ids prompt = {3, 4};
+  attn_request what = request(prompt, 9);
+  what.beams = 5;
+  EXPECT_EQ(refusal(what, ATTN_OUT_OF_MEMORY),
+            "5 beams need as many sequences, but there are 4");
+  what.beams = 4;
+  EXPECT_EQ(refusal(what, ATTN_OUT_OF_MEMORY),
+            "the sequence needs 12 pages, but the cache has 10");
+  what.beams = 3;
+  int64_t other = add({1}, 8);
+  EXPECT_EQ(refusal(what, ATTN_OUT_OF_MEMORY),
+            "the sequence needs 6 pages, but 5 are free");
+  attn_generator_drop(generator, other);
+  int64_t two[] = {add({1}, 2), add({1}, 2)};
+  EXPECT_EQ(refusal(what, ATTN_OUT_OF_MEMORY),
+            "the sequence needs 6 pages, but 5 are free");
+  attn_generator_drop(generator, two[0]);
+  add(what);
+  what.sampling.temperature = 1;
+  EXPECT_THAT(refusal(what, ATTN_INVALID_ARGUMENT),
+              HasSubstr("a beam search draws no tokens"));
 }
 
 TEST_F(GeneratorTest, ForksBeforeTheFirstTokenAreErrors) {

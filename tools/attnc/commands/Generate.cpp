@@ -10,6 +10,7 @@
 #include "tools/attnc/engine/Engine.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/WithColor.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
@@ -30,9 +31,40 @@ Error fail(const Twine &message) {
 /// How tokens are chosen, and when it ends.
 struct Rules {
   attn_sampling sampling{};
-  size_t newTokens = 0;
+  size_t newTokens = 0, minLength = 0, minNewTokens = 0, beams = 1;
+  double lengthPenalty = 1;
+  attn_beam_stop beamStop = ATTN_BEAM_STOP_LIKELY;
   std::vector<int64_t> stop;
+  std::optional<int64_t> forcedEnd;
 };
+
+Error readBeams(const CommandLine &line, Rules &rules) {
+  auto beams = line.integer(OPT_beams, 1, 1, 1024);
+  auto penalty = line.number(OPT_length_penalty, 1, -100, 100);
+  if (!beams || !penalty)
+    return joinErrors(beams.takeError(), penalty.takeError());
+  rules.beams = *beams;
+  rules.lengthPenalty = *penalty;
+  std::string stop = line.has(OPT_early_stopping)
+                         ? line.values(OPT_early_stopping).back()
+                         : "false";
+  if (!is_contained({"true", "false", "never"}, StringRef(stop)))
+    return make_error<UsageError>("option '--early-stopping' expects true, "
+                                  "false or never, but got '" +
+                                  stop + "'");
+  rules.beamStop = stop == "true"    ? ATTN_BEAM_STOP_EARLY
+                   : stop == "never" ? ATTN_BEAM_STOP_NEVER
+                                     : ATTN_BEAM_STOP_LIKELY;
+  if (rules.beams > 1 && rules.sampling.temperature != 0)
+    return make_error<UsageError>("--beams draws no tokens; it does not go "
+                                  "with --temperature, --top-k, --top-p or "
+                                  "--seed");
+  if (rules.beams == 1 &&
+      (line.has(OPT_length_penalty) || line.has(OPT_early_stopping)))
+    return make_error<UsageError>(
+        "--length-penalty and --early-stopping go with --beams");
+  return Error::success();
+}
 
 Expected<Rules> readRules(const CommandLine &line,
                           const hf::GenerationConfig &ids) {
@@ -43,7 +75,8 @@ Expected<Rules> readRules(const CommandLine &line,
   // Drawing starts with any option that only makes sense with it.
   bool draws = line.has(OPT_top_k) || line.has(OPT_top_p) || line.has(OPT_seed);
   auto temperature = line.number(OPT_temperature, draws ? 1 : 0, 0, 1e6);
-  auto penalty = line.number(OPT_repetition_penalty, 1, 1e-6, 1e6);
+  auto penalty =
+      line.number(OPT_repetition_penalty, ids.repetitionPenalty, 1e-6, 1e6);
   auto stop = line.idLists(OPT_stop_ids);
   if (!newTokens || !seed || !topK || !topP || !temperature || !penalty ||
       !stop)
@@ -61,7 +94,15 @@ Expected<Rules> readRules(const CommandLine &line,
   rules.sampling.repetition_penalty = *penalty;
   rules.sampling.suppressed = ids.suppressed.data();
   rules.sampling.suppressed_count = ids.suppressed.size();
+  rules.sampling.begin_suppressed = ids.beginSuppressed.data();
+  rules.sampling.begin_suppressed_count = ids.beginSuppressed.size();
+  rules.sampling.no_repeat_ngram = ids.noRepeatNgram;
+  rules.minLength = ids.minLength;
+  rules.minNewTokens = ids.minNewTokens;
+  rules.forcedEnd = ids.forcedEnd;
   rules.stop = stop->empty() ? ids.stop : stop->back();
+  if (Error error = readBeams(line, rules))
+    return std::move(error);
   return rules;
 }
 
@@ -126,6 +167,7 @@ private:
   Stream *stream;
   std::vector<std::vector<int64_t>> results;
   attn_generator *generator = nullptr;
+  size_t batch = 1; ///< prompts at a time
   std::vector<std::unique_ptr<Row>> going;
 };
 
@@ -140,26 +182,45 @@ attn_request Generation::request(size_t index) {
   request.prompt_count = prompt.tokens.size();
   request.source = sources[index].data();
   request.source_dims = prompt.sourceDims.data();
-  request.max_new_tokens = rules.newTokens;
+  // A forced first token counts as new.
+  request.max_new_tokens = rules.newTokens - prompt.forced;
   request.stop = rules.stop.data();
   request.stop_count = rules.stop.size();
   request.sampling = rules.sampling;
   request.sampling.seed += index;
+  size_t given = prompt.tokens.size() - prompt.forced;
+  request.sampling.begin_at = prompt.tokens.size();
+  request.sampling.ends = rules.stop.data();
+  request.sampling.end_count = rules.stop.size();
+  request.sampling.min_tokens =
+      std::max(rules.minLength, given + rules.minNewTokens);
+  if (!rules.minNewTokens)
+    request.sampling.min_tokens = rules.minLength;
+  if (rules.forcedEnd) {
+    request.sampling.forced_at = given + rules.newTokens;
+    request.sampling.forced_token = *rules.forcedEnd;
+  }
+  request.beams = rules.beams;
+  request.length_penalty = rules.lengthPenalty;
+  request.beam_stop = rules.beamStop;
+  request.counted_prompt = prompt.forced;
   request.on_token = onToken;
   return request;
 }
 
 Error Generation::create() {
   attn_generator_options options{};
-  options.sequences = std::min(prompts.size(), kLargestBatch);
-  options.tokens = kLargestCall;
+  batch = std::min(prompts.size(),
+                   std::max<size_t>(1, kLargestBatch / rules.beams));
+  options.sequences = batch * rules.beams;
+  options.tokens = std::max(kLargestCall, options.sequences);
   options.executor = engine.pool();
   size_t most = 1;
   for (size_t i = 0; i < prompts.size(); ++i) {
     attn_request one = request(i);
     most = std::max(most, attn_request_pages(&engine.program(), &one));
   }
-  options.pages = most * options.sequences;
+  options.pages = most * batch;
   attn_error error;
   if (attn_generator_create(&engine.program(), engine.handle(), &options,
                             &generator, &error) != ATTN_OK)
@@ -175,6 +236,12 @@ void Generation::onToken(void *context, int64_t, int64_t token, bool last) {
 }
 
 Error Generation::add(size_t index) {
+  if (rules.newTokens <= prompts[index].forced) {
+    results[index] = prompts[index].tokens;
+    if (stream)
+      stream->add(index, prompts[index].tokens, true);
+    return Error::success();
+  }
   going.push_back(std::make_unique<Row>(Row{this, index, 0, true}));
   attn_request request = this->request(index);
   request.context = going.back().get();
@@ -206,7 +273,7 @@ Expected<std::vector<std::vector<int64_t>>> Generation::run() {
     return std::move(error);
   size_t next = 0;
   while (next < prompts.size() || !going.empty()) {
-    while (next < prompts.size() && going.size() < kLargestBatch)
+    while (next < prompts.size() && going.size() < batch)
       if (Error error = add(next++))
         return std::move(error);
     attn_error error;
@@ -298,6 +365,8 @@ Error generateFromModel(const CommandLine &line, StringRef path,
     if (!read)
       return read.takeError();
     ids = std::move(*read);
+    for (const std::string &setting : ids.notRead)
+      WithColor::note(errs(), "attnc") << setting << "\n";
   }
   CompilerOptions options;
   options.targets = opened->targets;

@@ -221,6 +221,7 @@ Error PromptReader::addDecoderTokens(std::vector<Prompt> &prompts) {
       continue;
     }
     prompt.tokens = {*ids.decoderStart};
+    prompt.forced = ids.forcedBegin.has_value();
     if (ids.forcedBegin)
       prompt.tokens.push_back(*ids.forcedBegin);
   }

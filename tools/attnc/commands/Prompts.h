@@ -13,6 +13,8 @@ namespace attn::tool {
 
 struct Prompt {
   std::vector<int64_t> tokens;
+  /// So many of the last ones the model forces upon its decoder: 0 or 1.
+  size_t forced = 0;
   /// The encoder's inputs and the sizes of their dynamic dimensions, both as
   /// attn_request takes them; empty for a decoder alone.
   std::vector<weights::Tensor> source;

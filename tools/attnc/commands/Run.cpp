@@ -71,6 +71,9 @@ static Error refuseGenerationOptions(const CommandLine &line) {
       {OPT_top_k, "--top-k"},
       {OPT_top_p, "--top-p"},
       {OPT_repetition_penalty, "--repetition-penalty"},
+      {OPT_beams, "--beams"},
+      {OPT_length_penalty, "--length-penalty"},
+      {OPT_early_stopping, "--early-stopping"},
       {OPT_stop_ids, "--stop-ids"},
       {OPT_seed, "--seed"}};
   for (const auto &[id, name] : options)
