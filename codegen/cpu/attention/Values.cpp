@@ -48,11 +48,12 @@ void attn::cpu::addTile(AttentionState &s, const OutputTile &tile,
   sums = multiplyTile(
       b, height, panels, run.count, sums,
       [&, row = row](int r, Value k) {
-        return b.loadScalar(s.scratch.scores,
-                            {b.add(row, r), b.add(run.column, k)});
+        return b.loadScalar(s.scratch.scores, {b.add(row, r), k});
       },
-      [&, panel = panel](int p, Value k) { return value(b.add(panel, p), k); },
-      {.skipZeros = skipZeros});
+      [&, panel = panel](int p, Value column) {
+        return value(b.add(panel, p), column);
+      },
+      {.first = run.column, .skipZeros = skipZeros});
   for (int r = 0; r < height; ++r)
     for (int p = 0; p < panels; ++p)
       b.store(sums[r * panels + p], s.scratch.outputs, place(r, p));
@@ -74,9 +75,9 @@ static void addPackedTile(AttentionState &s, const Chunk &chunk,
                           const KeyRun &run, const OutputTile &tile,
                           bool skipZeros) {
   TileBuilder &b = s.b;
-  Value first = b.add(chunk.first, run.column);
-  addTile(s, tile, run, skipZeros, [&](Value panel, Value k) {
-    return b.load(s.scratch.valuePanels, {panel, b.add(first, k), b.idx(0)});
+  addTile(s, tile, run, skipZeros, [&](Value panel, Value column) {
+    return b.load(s.scratch.valuePanels,
+                  {panel, b.add(chunk.first, column), b.idx(0)});
   });
 }
 

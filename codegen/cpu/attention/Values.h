@@ -23,11 +23,11 @@ struct OutputTile {
 };
 
 /// outputs[row, panel] += weights[row, :] . v[:, panel] over the keys of a run,
-/// ascending; `value` gives 16 columns of the run's key k. With `skipZeros` a
-/// weight of 0 silences a value that is not finite.
+/// ascending; `value` gives a panel of the value of the key at a column of the
+/// chunk. With `skipZeros` a weight of 0 silences a value that is not finite.
 void addTile(AttentionState &s, const OutputTile &tile, const KeyRun &run,
              bool skipZeros,
-             llvm::function_ref<Value(Value panel, Value k)> value);
+             llvm::function_ref<Value(Value panel, Value column)> value);
 
 /// body(panel, count) for all panels of the values, `group` at a time.
 void forPanels(AttentionState &s, int group,

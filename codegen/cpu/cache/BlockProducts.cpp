@@ -154,8 +154,10 @@ static Value loadValue(AttentionState &s, const BlockValues &values,
 
 static void addBlockTile(AttentionState &s, const BlockValues &values,
                          const OutputTile &tile, bool skipZeros) {
-  addTile(s, tile, values.keys, skipZeros,
-          [&](Value panel, Value k) { return loadValue(s, values, panel, k); });
+  addTile(s, tile, values.keys, skipZeros, [&](Value panel, Value column) {
+    Value k = s.b.sub(column, values.keys.column);
+    return loadValue(s, values, panel, k);
+  });
 }
 
 /// 0 where every value is finite, else NaN.

@@ -76,8 +76,9 @@ SmallVector<Value> attn::cpu::multiplyTile(
   SmallVector<Value> carried(sums);
   if (options.walk)
     carried.push_back(options.walkFrom);
+  Value first = options.first ? options.first : b.idx(0);
   carried = b.forRange(
-      b.idx(0), depth, b.idx(options.unroll), carried,
+      first, b.add(first, depth), b.idx(options.unroll), carried,
       [&](Value k, ValueRange values) {
         SmallVector<Value> next(values.take_front(sums.size()));
         if (options.walk)

@@ -35,6 +35,9 @@ private:
 };
 
 struct MultiplyOptions {
+  /// The first k; null for 0. Where both factors lie at k plus something, a
+  /// loop over that sum leaves rows at constant distances in one register.
+  Value first = {};
   /// A product whose left factor is 0 is left out, so that it may be NaN.
   bool skipZeros = false;
   /// Steps of k in an iteration: a divisor of the depth.
@@ -45,8 +48,8 @@ struct MultiplyOptions {
   Value walkFrom = {}, walkStep = {};
 };
 
-/// sums[r][p] + sum_k left(r, k) * right(p, k) on a register tile, k ascending
-/// below `depth`; left is a scalar, right 16 lanes.
+/// sums[r][p] + sum_k left(r, k) * right(p, k) on a register tile, `depth`
+/// values of k ascending; left is a scalar, right 16 lanes.
 llvm::SmallVector<Value> multiplyTile(
     TileBuilder &b, int rows, int panels, Value depth,
     llvm::ArrayRef<Value> sums, llvm::function_ref<Value(int, Value)> left,
