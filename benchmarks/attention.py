@@ -8,7 +8,9 @@ Each line is a ratio of two times that are measured in turns, so that both meet
 the same machine, or a share of the multiply-add peak timed in the same run; with
 what it should be at most (or at least). Forms are in attention.attn. Prints a
 table on standard error and JSON on standard output. With the torch package
-(2.x), torch.nn.functional.scaled_dot_product_attention joins in.
+(2.x), its scaled_dot_product_attention joins in, its flex_attention for forms
+that it can express (compiled, which takes a C++ compiler), and eager operations
+for additive attention.
 """
 
 import argparse
@@ -94,14 +96,47 @@ class Bench:
         return best / max(run["peak_gflops"] for run in runs)
 
 
-def torch_time(torch, n, causal, runs):
-    shape = (1, HEADS, n, WIDTH)
-    q, k, v = (torch.randn(shape) for _ in range(3))
-    best = float("inf")
-    for _ in range(runs):
+def attend_additive(torch, q, k, v):
+    """Bahdanau et al. 2014, as it is written down: no fused form exists."""
+    w = torch.randn(q.shape[-1])
+    weights = torch.softmax((torch.tanh(q[:, :, :, None] + k[:, :, None]) * w).sum(-1), -1)
+    return weights @ v
+
+
+def flex_peer(torch, form, n):
+    """torch's flex_attention, compiled, of a form of attention.attn."""
+    from torch.nn.attention.flex_attention import create_block_mask, flex_attention
+    slope = torch.tensor([2 ** (-8 * (h + 1) / HEADS) for h in range(HEADS)])
+    table = torch.randn(HEADS, n, n)
+    scores = {"alibi": lambda s, b, h, i, j: s - slope[h] * (i - j).abs(),
+              "soft_cap": lambda s, b, h, i, j: 30 * torch.tanh(s / 30),
+              "bias": lambda s, b, h, i, j: s + table[h, i, j]}
+    keeps = {"causal": lambda b, h, i, j: j <= i,
+             "sliding_window": lambda b, h, i, j: (j <= i) & (i - j < 256)}
+    options = {"score_mod": scores[form]} if form in scores else {
+        "block_mask": create_block_mask(keeps[form], None, None, n, n, device="cpu")}
+    compiled = torch.compile(flex_attention)
+    return lambda q, k, v: compiled(q, k, v, **options)
+
+
+def torch_peer(torch, form, n):
+    """What PyTorch has for a form of attention.attn."""
+    if form == "additive":
+        return lambda q, k, v: attend_additive(torch, q, k, v)
+    if form in ("plain", "causal"):
+        return lambda q, k, v: torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=form == "causal")
+    return flex_peer(torch, form, n)
+
+
+def least_time(torch, peer, heads, n, seconds):
+    """In milliseconds, of as many runs as fit, but three."""
+    q, k, v = (torch.randn(1, heads, n, WIDTH) for _ in range(3))
+    best, end, runs = float("inf"), time.perf_counter() + seconds, 0
+    while runs < 3 or time.perf_counter() < end:
         start = time.perf_counter()
-        torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=causal)
+        peer(q, k, v)
         best = min(best, time.perf_counter() - start)
+        runs += 1
     return best * 1e3
 
 
@@ -111,16 +146,20 @@ def torch_ratios(bench, report):
     except ImportError:
         return
     torch.set_num_threads(bench.options.threads)
-    for kernel, n, limit in (("plain", 197, 1.8), ("plain", 512, 1.45), ("plain", 1024, 1.3),
-                             ("plain", 4096, 1.3), ("causal", 197, 1.8), ("causal", 512, 1.8)):
-        def measure(kernel=kernel, n=n):
-            peer, own = [], []
+    torch.set_grad_enabled(False)
+    cases = [("plain", 197, 1.8), ("plain", 512, 1.45), ("plain", 1024, 1.3), ("plain", 4096, 1.3),
+             ("causal", 197, 1.8), ("causal", 512, 1.8), ("additive", 512, 60)]
+    cases += [(form, 1024, 2) for form in ("alibi", "soft_cap", "bias")] + [("sliding_window", 8192, 2)]
+    for form, n, limit in cases:
+        def measure(form=form, n=n):
+            peer, heads = torch_peer(torch, form, n), 8 if form == "additive" else HEADS
+            theirs, own = [], []
+            least_time(torch, peer, heads, n, 0)  # compiles
             for _ in range(ROUNDS):
-                runs = max(5, min(400, int(bench.options.seconds * 1e11 / (4 * HEADS * n * n * WIDTH))))
-                peer.append(torch_time(torch, n, kernel == "causal", runs))
-                own.append(bench.time(kernel, n)["latency_ms"]["min"])
-            return min(peer) / min(own)
-        report(f"PyTorch {torch.__version__} over {kernel} {n}", measure, at_least=limit)
+                theirs.append(least_time(torch, peer, heads, n, bench.options.seconds))
+                own.append(bench.time(form, n)["latency_ms"]["min"])
+            return min(theirs) / min(own)
+        report(f"PyTorch {torch.__version__} over {form} {n}", measure, at_least=limit)
 
 
 def case(kernel, n, **more):

@@ -47,6 +47,10 @@ struct AttentionForm {
   /// Whether each weight is needed as it leaves the normaliser, not only up to
   /// a factor of its row.
   bool needsWeights() const { return weights || weight; }
+  /// Whether keep is another one for each head.
+  bool keepReadsHead() const {
+    return keep && !keep->getArgument(2 * queries.size() + 1).use_empty();
+  }
   /// Whether scores may take the place of the first term.
   bool scoresReplaceTerm() const {
     return !program.terms().empty() && !(weight && program.reads(*weight, 0));

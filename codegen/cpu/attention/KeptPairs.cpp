@@ -5,7 +5,8 @@
 #include "codegen/cpu/attention/KeptPairs.h"
 
 #include "codegen/attention/KeepIntervals.h"
-#include "codegen/cpu/attention/Scratch.h"
+#include "codegen/cpu/attention/KeyRuns.h"
+#include "codegen/cpu/attention/RowBlocks.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
@@ -35,7 +36,7 @@ public:
   }
 
   Verdicts judge(int64_t batch, int64_t head, Positions rows, Positions keys,
-                 const AttentionSizes &sizes);
+                 const AttentionSizes &sizes, Search how);
   SmallVector<Operation *> findObstacles();
 
 private:
@@ -97,7 +98,8 @@ std::optional<CaptureExtremes> FoldedKeep::search(const CaptureRange &range) {
 }
 
 Verdicts FoldedKeep::judge(int64_t batch, int64_t head, Positions rows,
-                           Positions keys, const AttentionSizes &sizes) {
+                           Positions keys, const AttentionSizes &sizes,
+                           Search how) {
   KeepTile tile{index(batch),
                 index(head),
                 index(rows.first),
@@ -108,7 +110,8 @@ Verdicts FoldedKeep::judge(int64_t batch, int64_t head, Positions rows,
                 index(sizes.keys),
                 buffers};
   auto find = [&](const CaptureRange &range) { return search(range); };
-  Verdict verdict = keepVerdict(b, op.getKeep(), tile, {find, false});
+  Verdict verdict =
+      keepVerdict(b, op.getKeep(), tile, {find, how == Search::ElementsOnly});
   Verdicts result = constantOf(verdict.none).value_or(0)  ? Verdicts::Skipped
                     : constantOf(verdict.all).value_or(0) ? Verdicts::Whole
                                                           : Verdicts::Nothing;
@@ -139,29 +142,53 @@ public:
       : sizes(sizes), target(target), keep(op, captures) {}
 
   void countHead(int64_t batch, int64_t head, double times) {
+    if (sizes.keys == 0)
+      return;
     int64_t blocks =
         llvm::divideCeil(sizes.queries, int64_t(target.attentionRows));
+    int64_t steps = llvm::divideCeil(sizes.queries, int64_t(kRowStep));
+    auto firstRow = [&](int64_t block) {
+      return std::min(steps * block / blocks * kRowStep, sizes.queries);
+    };
     for (int64_t block = 0; block < blocks; ++block) {
-      int64_t row = sizes.queries * block / blocks;
-      int64_t next = sizes.queries * (block + 1) / blocks;
+      Positions all{firstRow(block), firstRow(block + 1) - firstRow(block)};
+      Positions rows = keptRows(batch, head, all);
+      total.skipped += times * (all.count - rows.count) * sizes.keys;
+      if (rows.count == 0)
+        continue;
       for (int64_t key = 0; key < sizes.keys; key += kChunkKeys)
-        countChunk(batch, head, {row, next - row},
+        countChunk(batch, head, rows,
                    {key, std::min(sizes.keys - key, kChunkKeys)}, times);
     }
   }
   const PairCounts &counts() const { return total; }
 
 private:
+  /// Without the groups of rows before and after that keep nothing.
+  Positions keptRows(int64_t batch, int64_t head, Positions rows) {
+    int64_t first = rows.count, end = 0;
+    for (int64_t at = 0; at < rows.count; at += kRowGroup) {
+      Positions group{rows.first + at, std::min(rows.count - at, kRowGroup)};
+      if (keep.judge(batch, head, group, {0, sizes.keys}, sizes,
+                     Search::ElementsOnly) == Verdicts::Skipped)
+        continue;
+      first = std::min(first, at);
+      end = at + group.count;
+    }
+    first = std::min(first, end);
+    return {rows.first + first, end - first};
+  }
   void countChunk(int64_t batch, int64_t head, Positions rows, Positions keys,
                   double times) {
     // What holds for a chunk holds for its blocks.
-    if (note(keep.judge(batch, head, rows, keys, sizes), rows, keys, times))
+    if (note(keep.judge(batch, head, rows, keys, sizes, Search::Ranges), rows,
+             keys, times))
       return;
     for (int64_t column = 0; column < keys.count; column += kBlockKeys) {
       Positions block{keys.first + column,
                       std::min(keys.count - column, kBlockKeys)};
-      if (!note(keep.judge(batch, head, rows, block, sizes), rows, block,
-                times))
+      if (!note(keep.judge(batch, head, rows, block, sizes, Search::Ranges),
+                rows, block, times))
         total.asked += times * rows.count * block.count;
     }
   }

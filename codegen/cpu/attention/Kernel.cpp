@@ -14,6 +14,7 @@
 // those of several from the terms again.
 
 #include "codegen/cpu/attention/Results.h"
+#include "codegen/cpu/attention/RowBlocks.h"
 #include "codegen/cpu/attention/SidedValues.h"
 #include "codegen/cpu/attention/Softmax.h"
 #include "codegen/cpu/attention/Terms.h"
@@ -29,15 +30,23 @@ using namespace mlir;
 using namespace attn;
 using namespace attn::cpu;
 
-/// Register tiles have heights that are multiples of this. Scratch has room for
-/// the rows that they compute too many: a target's attentionRows is a multiple,
-/// too.
-static constexpr int kRowStep = 2;
-
-/// What is done once for each key head that a slot meets.
-static void prepareHead(AttentionState &s, const HeadRows &head) {
-  packKeys(s, head, s.b.idx(0), s.n);
-  packValues(s, head);
+/// What is done once for each key head that a slot meets, for the keys that
+/// `rows` may keep.
+static void prepareHead(AttentionState &s, const HeadRows &rows) {
+  startValues(s);
+  auto pack = [&](const Chunk &chunk) {
+    forRuns(s, chunk, [&](const KeyRun &run) {
+      Keys keys{s.b.add(chunk.first, run.column), run.count};
+      packKeys(s, rows, keys.first, keys.count);
+      packValues(s, rows, keys);
+    });
+  };
+  // Heads that share keys may each keep others of them.
+  bool isOwn = s.form.program.keysVaryWithHead() || s.form.headsPerKeyHead == 1;
+  if (isOwn || !s.form.keepReadsHead())
+    forKeptChunks(s, rows, pack);
+  else
+    forChunks(s, pack);
 }
 
 /// What the regions start from: all terms of a chunk.
@@ -114,34 +123,38 @@ static void emitRows(AttentionState &s, const HeadRows &rows) {
   writeRows(s, rows, isRelative);
 }
 
-namespace {
-/// Blocks [start, end) of `count` that the rows of a head are split into.
-struct Blocks {
-  Value start, end, count;
-};
-} // namespace
-
-/// Some blocks of one head; `isFirst` says that the slot met no other before.
-static void emitHead(AttentionState &s, Value batch, Value head, Value isFirst,
-                     const Blocks &blocks) {
+/// A block without the rows that keep nothing: those are zero.
+static void emitBlock(AttentionState &s, const HeadRows &rows) {
+  if (!leavesOut(s.form))
+    return emitRows(s, rows);
   TileBuilder &b = s.b;
-  Value keyHead = b.div(head, s.form.headsPerKeyHead);
-  auto prepare = [&] { prepareHead(s, {batch, head, keyHead, {}, {}, {}}); };
-  if (s.form.program.keysVaryWithHead())
-    prepare();
-  else
-    b.ifThen(
-        arith::OrIOp::create(
-            b, isFirst, b.equal(b.rem(head, s.form.headsPerKeyHead), b.idx(0))),
-        prepare);
-  b.forRange(blocks.start, blocks.end, b.idx(1), [&](Value block) {
-    auto firstRow = [&](Value of) {
-      Value steps = b.ceilDiv(s.m, kRowStep);
-      Value row = b.mul(b.div(b.mul(steps, of), blocks.count), kRowStep);
-      return b.min(row, s.m);
-    };
-    Value row = firstRow(block), next = firstRow(b.add(block, 1));
-    emitRows(s, {batch, head, keyHead, row, b.sub(next, row), {}});
+  HeadRows kept = keptRows(s, rows), before = rows, after = rows;
+  before.count = b.sub(kept.first, rows.first);
+  after.first = b.add(kept.first, kept.count);
+  after.count = b.sub(b.sub(rows.count, before.count), kept.count);
+  writeEmptyRows(s, before);
+  b.ifThen(b.less(b.idx(0), kept.count), [&] { emitRows(s, kept); });
+  writeEmptyRows(s, after);
+}
+
+/// Blocks [first, end) of one head; `isFirst` says that the slot met no other
+/// before.
+static void emitHead(AttentionState &s, const RowBlocks &blocks, Value batch,
+                     Value head, Value isFirst, Value first, Value end) {
+  TileBuilder &b = s.b;
+  HeadRows all{batch, head, b.div(head, s.form.headsPerKeyHead), {}, {}, {}};
+  auto prepare = [&](Value from, Value to) {
+    prepareHead(s, blocks.rowsOf(all, from, to));
+  };
+  if (s.form.program.keysVaryWithHead() || s.form.headsPerKeyHead == 1) {
+    prepare(first, end);
+  } else {
+    Value isNext = b.equal(b.rem(head, s.form.headsPerKeyHead), b.idx(0));
+    b.ifThen(arith::OrIOp::create(b, isFirst, isNext),
+             [&] { prepare(b.idx(0), blocks.count); });
+  }
+  b.forRange(first, end, b.idx(1), [&](Value block) {
+    emitBlock(s, blocks.rowsOf(all, block, b.add(block, 1)));
   });
 }
 
@@ -149,26 +162,27 @@ static void emitHead(AttentionState &s, Value batch, Value head, Value isFirst,
 /// go together, numbered one after the other.
 static void emitShare(AttentionState &s) {
   TileBuilder &b = s.b;
-  Value blocks = b.ceilDiv(s.m, b.target.attentionRows);
-  Value count = b.max(blocks, b.idx(1)); // no rows: no tasks
+  RowBlocks blocks(s);
+  Value count = b.max(blocks.count, b.idx(1)); // no rows: no tasks
   Value batches = b.dim(s.form.queries.front(), 0);
   Value heads = b.dim(s.form.queries.front(), 1);
   bool together = s.form.returnsMean();
   Value groups = together ? batches : b.mul(batches, heads);
-  auto [first, last] = b.share(b.mul(groups, blocks));
+  auto [first, last] = shareOfBlocks(s, blocks, groups);
   Value firstGroup = b.div(first, count);
-  b.forRange(firstGroup, b.ceilDiv(last, count), b.idx(1),
-             [&, first = first, last = last](Value group) {
-               Value origin = b.mul(group, blocks);
-               Blocks own{b.sub(b.max(first, origin), origin),
-                          b.min(b.sub(last, origin), blocks), count};
-               if (!together)
-                 return emitHead(s, b.div(group, heads), b.rem(group, heads),
-                                 b.equal(group, firstGroup), own);
-               b.forRange(heads, [&](Value head) {
-                 emitHead(s, group, head, b.equal(head, b.idx(0)), own);
-               });
-             });
+  b.forRange(
+      firstGroup, b.ceilDiv(last, count), b.idx(1),
+      [&, first = first, last = last](Value group) {
+        Value origin = b.mul(group, blocks.count);
+        Value start = b.sub(b.max(first, origin), origin);
+        Value end = b.min(b.sub(last, origin), blocks.count);
+        if (!together)
+          return emitHead(s, blocks, b.div(group, heads), b.rem(group, heads),
+                          b.equal(group, firstGroup), start, end);
+        b.forRange(heads, [&](Value head) {
+          emitHead(s, blocks, group, head, b.equal(head, b.idx(0)), start, end);
+        });
+      });
 }
 
 static LogicalResult emitManyRows(TileBuilder &b, const AttentionForm &form) {

@@ -18,9 +18,8 @@ using namespace attn::cpu;
 enum BlockKind : int64_t { kEmpty, kMixed, kFull };
 enum RunColumn : int64_t { kFirst, kEnd, kKind };
 
-/// The verdict of keep on the keys [first, first + count).
-static Verdict judge(AttentionState &s, const HeadRows &rows, Value first,
-                     Value count, bool searchCaptures) {
+Verdict attn::cpu::judge(AttentionState &s, const HeadRows &rows,
+                         const Keys &keys, Search search) {
   TileBuilder &b = s.b;
   auto lastOf = [&](Value from, Value number) {
     return b.sub(b.add(from, number), b.idx(1));
@@ -29,15 +28,20 @@ static Verdict judge(AttentionState &s, const HeadRows &rows, Value first,
                 rows.head,
                 b.div(rows.first, rows.together),
                 b.div(lastOf(rows.first, rows.count), rows.together),
-                first,
-                lastOf(first, count),
+                keys.first,
+                lastOf(keys.first, keys.count),
                 s.m,
                 s.n,
                 s.form.captures};
   auto extremes = [&](const CaptureRange &range) {
     return captureExtremes(b, range);
   };
-  return keepVerdict(b, *s.form.keep, tile, {extremes, !searchCaptures});
+  return keepVerdict(b, *s.form.keep, tile,
+                     {extremes, search == Search::ElementsOnly});
+}
+
+bool attn::cpu::leavesOut(const AttentionForm &form) {
+  return form.keep && !form.needsWeights();
 }
 
 /// Fills the table of runs; returns their number.
@@ -52,8 +56,8 @@ static Value findRuns(AttentionState &s, const HeadRows &rows,
   auto block = [&](Value column, ValueRange before) -> SmallVector<Value> {
     Value number = before[0], kindBefore = before[1];
     Value count = b.min(b.sub(chunk.count, column), b.idx(kBlockKeys));
-    Value kind =
-        kindOf(judge(s, rows, b.add(chunk.first, column), count, true));
+    Value kind = kindOf(
+        judge(s, rows, {b.add(chunk.first, column), count}, Search::Ranges));
     Value holds = b.less(b.idx(kEmpty), kind);
     Value differs =
         arith::CmpIOp::create(b, arith::CmpIPredicate::ne, kind, kindBefore);
@@ -86,12 +90,13 @@ void attn::cpu::forChunks(AttentionState &s,
 
 void attn::cpu::forKeptChunks(AttentionState &s, const HeadRows &rows,
                               llvm::function_ref<void(const Chunk &)> body) {
-  if (!s.form.keep || s.form.needsWeights())
+  if (!leavesOut(s.form))
     return forChunks(s, body);
   TileBuilder &b = s.b;
   forChunks(s, [&](Chunk chunk) {
     // A far chunk is dismissed at once, without a search of its captures.
-    Verdict verdict = judge(s, rows, chunk.first, chunk.count, false);
+    Verdict verdict =
+        judge(s, rows, {chunk.first, chunk.count}, Search::ElementsOnly);
     Value some = arith::XOrIOp::create(
         b, verdict.none, arith::ConstantOp::create(b, b.getBoolAttr(true)));
     b.ifThen(some, [&] {

@@ -4,9 +4,25 @@
 #ifndef ATTN_CODEGEN_CPU_ATTENTION_KEYRUNS_H
 #define ATTN_CODEGEN_CPU_ATTENTION_KEYRUNS_H
 
+#include "codegen/attention/KeepIntervals.h"
 #include "codegen/cpu/attention/State.h"
 
 namespace attn::cpu {
+
+/// Keys [first, first + count).
+struct Keys {
+  Value first, count;
+};
+
+/// Whether ranges of captured tensors are searched for their extremes.
+enum class Search { ElementsOnly, Ranges };
+
+/// What keep says of all pairs of `rows` and `keys`, neither of them empty.
+Verdict judge(AttentionState &s, const HeadRows &rows, const Keys &keys,
+              Search search);
+
+/// Whether what keep excludes is left out: not where each weight is needed.
+bool leavesOut(const AttentionForm &form);
 
 /// Neighbouring keys of a chunk that are treated alike.
 struct KeyRun {

@@ -3,6 +3,7 @@
 
 #include "codegen/cpu/attention/Results.h"
 
+#include "codegen/cpu/attention/Softmax.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
@@ -52,6 +53,21 @@ void attn::cpu::writeRows(AttentionState &s, const HeadRows &rows,
       if (factor)
         x = arith::MulFOp::create(b, x, factor);
       b.store(x, s.form.output, {to[0], to[1], to[2], column}, mask);
+    });
+  });
+}
+
+void attn::cpu::writeEmptyRows(AttentionState &s, const HeadRows &rows) {
+  TileBuilder &b = s.b;
+  if (s.form.logsumexp) {
+    startRows(s, rows); // a sink is a score of every row
+    finishSums(s, rows);
+  }
+  b.forRange(rows.count, [&](Value row) {
+    HeadRows own = rows.only(b, row);
+    SmallVector<Value> to = own.queryPlace(b, own.first);
+    b.forLanes(b.idx(s.form.valueWidth), [&](Value column, Value mask) {
+      b.store(b.splat(0.0), s.form.output, {to[0], to[1], to[2], column}, mask);
     });
   });
 }

@@ -15,6 +15,9 @@ void finishSums(AttentionState &s, const HeadRows &rows);
 /// Writes the rows, times their factors where `isRelative`.
 void writeRows(AttentionState &s, const HeadRows &rows, bool isRelative);
 
+/// Writes the results of rows that keep nothing, of at most a block.
+void writeEmptyRows(AttentionState &s, const HeadRows &rows);
+
 } // namespace attn::cpu
 
 #endif // ATTN_CODEGEN_CPU_ATTENTION_RESULTS_H

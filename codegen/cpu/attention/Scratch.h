@@ -13,6 +13,10 @@ namespace attn::cpu {
 inline constexpr int64_t kChunkKeys = 1024;
 /// Keys that are left out together where no row of a block keeps one.
 inline constexpr int64_t kBlockKeys = 64;
+/// Register tiles have heights that are multiples of this. Scratch has room for
+/// the rows that they compute too many: a target's attentionRows is a multiple,
+/// too.
+inline constexpr int kRowStep = 2;
 
 /// Where things lie in a slot's scratch, in bytes.
 struct ScratchLayout {

@@ -8,28 +8,41 @@ using namespace mlir;
 using namespace attn;
 using namespace attn::cpu;
 
-void attn::cpu::packValues(AttentionState &s, const HeadRows &rows) {
+void attn::cpu::startValues(AttentionState &s) {
+  if (s.form.keep)
+    memref::StoreOp::create(s.b, s.b.f32(0.0), s.scratch.finite,
+                            ValueRange{s.b.idx(0)});
+}
+
+void attn::cpu::packValues(AttentionState &s, const HeadRows &rows,
+                           const Keys &keys) {
   TileBuilder &b = s.b;
   Value zero = b.splat(0.0);
-  SmallVector<Value> sum =
-      b.forRange(b.idx(0), s.n, b.idx(1), {zero},
-                 [&](Value key, ValueRange outer) -> SmallVector<Value> {
-                   return b.forLanes(
-                       b.idx(s.form.valueWidth), outer,
-                       [&](Value column, Value mask,
-                           ValueRange inner) -> SmallVector<Value> {
-                         SmallVector<Value> from = s.keyPlace(rows, key);
-                         from.push_back(column);
-                         Value v = b.load(s.form.value, from, mask);
-                         b.store(v, s.scratch.valuePanels,
-                                 {b.div(column, kPanelWidth), key, b.idx(0)});
-                         return {s.form.keep ? b.fma(v, zero, inner.front())
-                                             : inner.front()};
-                       });
-                 });
-  if (s.form.keep)
-    memref::StoreOp::create(b, b.reduce(sum.front(), Reduction::Sum),
-                            s.scratch.finite, ValueRange{b.idx(0)});
+  auto pack = [&](Value key, Value column, Value mask) {
+    SmallVector<Value> from = s.keyPlace(rows, key);
+    from.push_back(column);
+    Value v = b.load(s.form.value, from, mask);
+    b.store(v, s.scratch.valuePanels,
+            {b.div(column, kPanelWidth), key, b.idx(0)});
+    return v;
+  };
+  // NaN where some value is not finite, else 0.
+  Value check = b.forRange(
+      keys.first, b.add(keys.first, keys.count), b.idx(1), {zero},
+      [&](Value key, ValueRange outer) {
+        return b.forLanes(b.idx(s.form.valueWidth), outer,
+                          [&](Value column, Value mask,
+                              ValueRange inner) -> SmallVector<Value> {
+                            Value v = pack(key, column, mask);
+                            return {s.form.keep ? b.fma(v, zero, inner[0])
+                                                : inner[0]};
+                          });
+      })[0];
+  if (!s.form.keep)
+    return;
+  Value before = b.loadScalar(s.scratch.finite, b.idx(0));
+  Value sum = arith::AddFOp::create(b, before, b.reduce(check, Reduction::Sum));
+  memref::StoreOp::create(b, sum, s.scratch.finite, ValueRange{b.idx(0)});
 }
 
 void attn::cpu::addTile(AttentionState &s, const OutputTile &tile,

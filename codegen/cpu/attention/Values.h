@@ -9,10 +9,13 @@
 
 namespace attn::cpu {
 
-/// Packs the values of a key head as panels [N][16] and, where keys may be
-/// masked, notes whether all are finite: only then a weight of 0 silences a
-/// masked key by itself.
-void packValues(AttentionState &s, const HeadRows &rows);
+/// Begins the values of a key head: none is packed yet.
+void startValues(AttentionState &s);
+
+/// Packs the values of some keys as panels [N][16] and, where keys may be
+/// masked, notes whether all since startValues are finite: only then a weight
+/// of 0 silences a masked key by itself.
+void packValues(AttentionState &s, const HeadRows &rows, const Keys &keys);
 
 /// Rows and panels of the output that are in registers together.
 struct OutputTile {
