@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Takes sums in an attention's score apart: products that become one, and
-// powers whose exponents are sums over both sides.
+// Takes sums in an attention's score apart: products that become one, powers
+// whose exponents are sums over both sides, and squares of such sums.
 
 #include "codegen/attention/ScoreProgram.h"
 
@@ -74,8 +74,8 @@ bool ScoreProgram::joinProducts(double unit) {
   bool isSum = forAddends(score, unit, [&](Value part, double factor) {
     std::optional<unsigned> term = termOf(part);
     if (!term || pairTerms[*term].products.empty() ||
-        reads(op.getKeep(), *term) || reads(op.getWeight(), *term) ||
-        !joined.insert(*term).second)
+        pairTerms[*term].squares || reads(op.getKeep(), *term) ||
+        reads(op.getWeight(), *term) || !joined.insert(*term).second)
       return false;
     PairTerm::Product product = pairTerms[*term].products.front();
     SidedVector scaled = sidedVectors[product.rowVector];
@@ -219,4 +219,40 @@ void ScoreProgram::findLogistic(PairTerm &term) {
     term.logistic = logistic;
     return;
   }
+}
+
+//===----------------------------------------------------------------------===//
+// Squares
+//===----------------------------------------------------------------------===//
+
+/// x, where the term is the sum of x's squares; else null.
+static Value squareRoot(const ScoreProgram &program, Operation *reduction) {
+  Operation *product = reduction;
+  if (isa<SumOp>(reduction)) {
+    product = program.representative(reduction->getOperand(0)).getDefiningOp();
+    if (!isa_and_nonnull<arith::MulFOp>(product))
+      return {};
+  }
+  Value x = program.representative(product->getOperand(0));
+  return x == program.representative(product->getOperand(1)) ? x : Value();
+}
+
+void ScoreProgram::findSquares(PairTerm &term) {
+  Value x = squareRoot(*this, term.op);
+  Split parts;
+  if (!x || sideOf(x) != Side::Pair || !split(*this, x, parts) ||
+      parts.row.empty() || parts.key.empty())
+    return;
+  // A key that is taken off shares the panels of the key itself.
+  double sign = parts.key.front().factor < 0 ? -1.0 : 1.0;
+  for (SidedVector::Part &part : parts.key)
+    part.factor *= sign;
+  for (SidedVector::Part &part : parts.row)
+    part.factor *= 2.0 * sign;
+  unsigned row = addVector({parts.row, false, parts.rowSide, widthOf(x)});
+  unsigned key = addVector({parts.key, false, Side::Key, widthOf(x)});
+  term.products = {{row, key}};
+  term.squares = {
+      .rowSum = addScalar({SidedScalar::SquareSum, {}, row, parts.rowSide}),
+      .keySum = addScalar({SidedScalar::SquareSum, {}, key, Side::Key})};
 }

@@ -41,6 +41,7 @@ ScoreProgram::ScoreProgram(AttentionOp op) : op(op) {
   for (PairTerm &term : pairTerms) {
     factor(term);
     findLogistic(term);
+    findSquares(term);
   }
 }
 
@@ -170,7 +171,7 @@ void ScoreProgram::addTerm(Operation *inner) {
   inner = representative(inner->getResult(0)).getDefiningOp();
   if (termOf(inner->getResult(0)))
     return;
-  PairTerm term{inner, {}, {}, {}};
+  PairTerm term{inner, {}, {}, {}, {}};
   if (auto dot = dyn_cast<DotOp>(inner)) {
     auto product = [&](Value row, Value key) {
       bool sided = sideOf(row) != Side::Pair && sideOf(key) == Side::Key;

@@ -36,6 +36,7 @@ struct SidedScalar {
   enum Kind {
     Expression, ///< a scalar of a region
     Sum,        ///< of a sided vector
+    SquareSum,  ///< of its elements' squares
     Range,      ///< the largest magnitude among the exponents of one
   };
   Kind kind;
@@ -74,6 +75,17 @@ struct PairTerm {
   };
   /// What the term is the sum of, where it is a sum of products.
   llvm::SmallVector<Product, 1> products;
+  /// sum_d (x_d + y_d)^2 = sum x^2 + sum y^2 + 2 sum x y, of a vector x of the
+  /// row and y of the key: the sums of squares, `rowFactor` times the scalar
+  /// `rowSum` and the scalar `keySum`, are added to the products. Computed
+  /// directly where it is below `least` of both sums: there the digits of the
+  /// sums cancel.
+  struct Squares {
+    unsigned rowSum, keySum;
+    double rowFactor = 0.25; ///< the row's vector is 2x
+    double least = 0.125;
+  };
+  std::optional<Squares> squares;
 };
 
 /// The plan of an attention's regions. Values of all regions that are equal
@@ -114,6 +126,7 @@ private:
   void addTerm(mlir::Operation *op);
   void factor(PairTerm &term);
   void findLogistic(PairTerm &term);
+  void findSquares(PairTerm &term);
   void dropUnusedVectors();
   unsigned addVector(SidedVector vector);
   unsigned addScalar(SidedScalar scalar);

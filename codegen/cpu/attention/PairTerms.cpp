@@ -261,18 +261,22 @@ static int tileRows(const TargetSpec &target) {
   return std::max(1, target.attention.rows / 2);
 }
 
+/// A scalar of the row's side, in every lane.
+static Value rowScalar(AttentionState &s, unsigned index, Value row) {
+  bool perRow = s.form.program.scalars()[index].side == Side::Row;
+  return s.b.splat(
+      s.b.loadScalar(s.scratch.scalars[index], perRow ? row : s.b.idx(0)));
+}
+
 /// The pairs of a row and 16 keys whose exponents are too large to factor.
 static Value exceedsRange(AttentionState &s, const PairTerm &term, Value row,
                           Value key) {
   TileBuilder &b = s.b;
-  ArrayRef<SidedScalar> scalars = s.form.program.scalars();
   Value any;
   for (const Factored &factored : term.factored) {
-    bool perRow = scalars[factored.rowRange].side == Side::Row;
-    Value rowRange = b.loadScalar(s.scratch.scalars[factored.rowRange],
-                                  perRow ? row : b.idx(0));
     Value keyRange = b.load(s.scratch.scalars[factored.keyRange], key);
-    Value range = arith::AddFOp::create(b, b.splat(rowRange), keyRange);
+    Value range = arith::AddFOp::create(b, rowScalar(s, factored.rowRange, row),
+                                        keyRange);
     // True for NaN, too.
     Value exceeds = arith::CmpFOp::create(b, arith::CmpFPredicate::UGE, range,
                                           b.splat(factored.limit));
@@ -281,22 +285,18 @@ static Value exceedsRange(AttentionState &s, const PairTerm &term, Value row,
   return any;
 }
 
-/// Puts the direct sum where factoring went out of range.
-static void repairRow(AttentionState &s, const HeadRows &rows,
-                      const Chunk &chunk, unsigned index, Value row,
-                      Value column) {
+/// Puts the direct sums where `isWrong` says so, of a row and 16 keys.
+static void repair(AttentionState &s, const HeadRows &rows, const Chunk &chunk,
+                   unsigned index, Value row, Value column, Value isWrong) {
   TileBuilder &b = s.b;
-  const PairTerm &term = s.form.program.terms()[index];
-  Value key = s.packedKey(b.add(chunk.first, column));
-  Value exceeds = exceedsRange(s, term, row, key);
   Value any =
-      vector::ReductionOp::create(b, vector::CombiningKind::OR, exceeds);
+      vector::ReductionOp::create(b, vector::CombiningKind::OR, isWrong);
   b.ifThen(any, [&] {
     PairTile tile(s, rows, chunk, index, PairTile::Direct, row, 1, column);
     Value direct = tile.emit().front();
     Value sums = s.scratch.terms[index];
-    Value factored = b.load(sums, {row, column});
-    b.store(arith::SelectOp::create(b, exceeds, direct, factored), sums,
+    Value others = b.load(sums, {row, column});
+    b.store(arith::SelectOp::create(b, isWrong, direct, others), sums,
             {row, column});
   });
 }
@@ -318,7 +318,38 @@ void attn::cpu::sumPairs(AttentionState &s, const HeadRows &rows,
     });
     if (isFactored)
       b.forRange(rows.count, [&](Value row) {
-        repairRow(s, rows, chunk, index, row, column);
+        Value key = s.packedKey(b.add(chunk.first, column));
+        Value exceeds =
+            exceedsRange(s, s.form.program.terms()[index], row, key);
+        repair(s, rows, chunk, index, row, column, exceeds);
       });
+  });
+}
+
+void attn::cpu::finishSquares(AttentionState &s, const HeadRows &rows,
+                              const Chunk &chunk, const KeyRun &run,
+                              unsigned index) {
+  TileBuilder &b = s.b;
+  const PairTerm::Squares &squares = *s.form.program.terms()[index].squares;
+  Value sums = s.scratch.terms[index];
+  Value width = b.mul(b.ceilDiv(run.count, kPanelWidth), kPanelWidth);
+  b.forRange(rows.count, [&](Value row) {
+    Value own = arith::MulFOp::create(b, rowScalar(s, squares.rowSum, row),
+                                      b.splat(squares.rowFactor));
+    b.forRange(
+        run.column, b.add(run.column, width), b.idx(kPanelWidth),
+        [&](Value column) {
+          Value key = s.packedKey(b.add(chunk.first, column));
+          Value both = arith::AddFOp::create(
+              b, own, b.load(s.scratch.scalars[squares.keySum], key));
+          Value sum =
+              arith::AddFOp::create(b, both, b.load(sums, {row, column}));
+          b.store(sum, sums, {row, column});
+          Value least = arith::MulFOp::create(b, both, b.splat(squares.least));
+          // True for NaN, too.
+          Value cancels =
+              arith::CmpFOp::create(b, arith::CmpFPredicate::ULT, sum, least);
+          repair(s, rows, chunk, index, row, column, cancels);
+        });
   });
 }

@@ -27,6 +27,11 @@ RegionPoint pairPoint(AttentionState &s, const HeadRows &rows,
 void sumPairs(AttentionState &s, const HeadRows &rows, const Chunk &chunk,
               const KeyRun &run, unsigned term);
 
+/// Turns the products of a term of squares to sums of squares, each pair that
+/// asks for it computed directly.
+void finishSquares(AttentionState &s, const HeadRows &rows, const Chunk &chunk,
+                   const KeyRun &run, unsigned term);
+
 } // namespace attn::cpu
 
 #endif // ATTN_CODEGEN_CPU_ATTENTION_PAIRTERMS_H

@@ -123,11 +123,13 @@ static SmallVector<unsigned> scalarsOf(const ScoreProgram &program,
   return found;
 }
 
-/// Takes another 16 elements into the Sum or Range of a vector. A NaN stays.
+/// Takes another 16 elements into what is read off a vector. A NaN stays.
 static Value accumulate(TileBuilder &b, const SidedScalar &scalar, Value x,
                         Value so_far) {
   if (scalar.kind == SidedScalar::Sum)
     return arith::AddFOp::create(b, so_far, x);
+  if (scalar.kind == SidedScalar::SquareSum)
+    return b.fma(x, x, so_far);
   Value size = math::AbsFOp::create(b, x);
   return arith::MaximumFOp::create(b, so_far, size);
 }
@@ -158,8 +160,8 @@ static void computeRowVector(AttentionState &s, OneSide &side, unsigned index,
         return next;
       });
   for (auto [scalar, total] : llvm::zip(scalars, totals)) {
-    bool isSum = program.scalars()[scalar].kind == SidedScalar::Sum;
-    Value number = b.reduce(total, isSum ? Reduction::Sum : Reduction::Max);
+    bool isRange = program.scalars()[scalar].kind == SidedScalar::Range;
+    Value number = b.reduce(total, isRange ? Reduction::Max : Reduction::Sum);
     memref::StoreOp::create(b, number, s.scratch.scalars[scalar], row);
   }
 }

@@ -13,9 +13,12 @@ using namespace attn::cpu;
 void attn::cpu::fillTerms(AttentionState &s, const HeadRows &rows,
                           const RowTiles &tiles, const Chunk &chunk,
                           const KeyRun &run) {
-  for (auto [i, term] : llvm::enumerate(s.form.program.terms()))
+  for (auto [i, term] : llvm::enumerate(s.form.program.terms())) {
     if (term.products.empty())
       sumPairs(s, rows, chunk, run, i);
     else
       multiplyDots(s, tiles, chunk, run, i);
+    if (term.squares)
+      finishSquares(s, rows, chunk, run, i);
+  }
 }

@@ -39,7 +39,8 @@ static bool readsPagesDirectly(const AttentionForm &form) {
   return form.pages && llvm::all_of(program.vectors(), isPlain) &&
          llvm::none_of(program.scalars(), isOfKeys) &&
          program.terms().size() == 1 &&
-         program.terms().front().products.size() == 1;
+         program.terms().front().products.size() == 1 &&
+         !program.terms().front().squares;
 }
 
 int64_t attn::cpu::headsTogether(const AttentionForm &form) {

@@ -332,6 +332,13 @@ constexpr llvm::StringLiteral kAdditive = R"(
     %3 = attn.dot %0, %2 : tensor<8xf32>
     attn.yield %3 : f32)";
 
+constexpr llvm::StringLiteral kDistance = R"(
+    %c = arith.constant -0.125 : f32
+    %0 = arith.subf %q0, %k0 : tensor<8xf32>
+    %1 = attn.dot %0, %0 : tensor<8xf32>
+    %2 = arith.mulf %1, %c : f32
+    attn.yield %2 : f32)";
+
 constexpr llvm::StringLiteral kCausal = R"(
     %0 = arith.cmpi sle, %j, %i : index
     attn.yield %0 : i1)";
@@ -493,6 +500,33 @@ TEST_P(AttentionProgram, SumsOfProducts) {
   checkProgram(program);
 }
 
+// Squares of sums become products and sums of squares, where digits do not
+// cancel: at 100 from 0 the sums of squares lose those of the distances.
+TEST_P(AttentionProgram, SquaredDistances) {
+  Change shifted = [](float x) { return 100 + x; };
+  ProgramText program = programOf({1, 4, 2, 9, 40, 5, {8}}, kDistance);
+  checkProgram(program);
+  checkProgram(program, 1e-5, shifted);
+  program.normalizer = "sigmoid";
+  checkProgram(program);
+  program.score = R"(
+      %c = arith.constant dense<0.5> : tensor<8xf32>
+      %two = arith.constant 8.0 : f32
+      %t = tensor.extract_slice %table[%h, 0] [1, 8] [1, 1] : tensor<?x8xf32> to tensor<8xf32>
+      %0 = arith.mulf %k0, %c : tensor<8xf32>
+      %1 = arith.addf %0, %t : tensor<8xf32>
+      %2 = arith.addf %1, %q0 : tensor<8xf32>
+      %3 = arith.mulf %2, %2 : tensor<8xf32>
+      %4 = attn.sum %3 : tensor<8xf32>
+      %5 = attn.dot %q0, %k0 : tensor<8xf32>
+      %6 = arith.subf %5, %4 : f32
+      %7 = arith.divf %6, %two : f32
+      attn.yield %7 : f32)";
+  checkProgram(program);
+  program.normalizer = "softmax";
+  checkProgram(program);
+}
+
 // Four fractions to a division, and what is left over of odd widths.
 TEST_P(AttentionProgram, SumsOfLogisticFunctions) {
   for (int64_t width : {1, 7})
@@ -522,37 +556,39 @@ TEST_P(AttentionProgram, SumsOfLogisticFunctions) {
 
 /// The rule for bits: no other key decides how a pair is computed.
 TEST_P(AttentionProgram, PaddingNeverChangesBits) {
-  ProgramText program = programOf({1, 1, 1, 7, 30, 5, {8}}, kAdditive);
-  program.keep = R"(
+  for (llvm::StringRef score : {kAdditive, kDistance}) {
+    ProgramText program = programOf({1, 1, 1, 7, 30, 5, {8}}, score);
+    program.keep = R"(
       %zero = arith.constant 0 : i64
       %x = tensor.extract %mask[%b, %j] : tensor<?x?xi64>
       %0 = arith.cmpi ne, %x, %zero : i64
       attn.yield %0 : i1)";
-  program.weight = kSquare.str();
-  program.logsumexp = true;
-  CompiledKernel kernel = compile(program.text());
-  const Sizes &s = program.sizes;
-  auto q = normal(s.m * 8, 3), k = normal(s.n * 8, 3), v = normal(s.n * s.e),
-       table = normal(8);
-  std::vector<float> first;
-  for (int64_t n : {30, 31, 64, 1100}) {
-    std::vector<int64_t> mask(n, 0);
-    std::fill_n(mask.begin(), s.n, 1);
-    k.resize(n * 8, 1e20f);
-    v.resize(n * s.e, -3.0f);
-    std::vector<float> bias(s.m * n), out(s.m * s.e), lse(s.m);
-    kernel.run({{q.data(), {1, s.m}},
-                {k.data(), {1, n}},
-                {v.data(), {1, n}},
-                {table.data(), {1}},
-                {bias.data(), {1, s.m, n}},
-                {mask.data(), {1, n}},
-                {out.data(), {1, s.m}},
-                {lse.data(), {1, s.m}}});
-    out.insert(out.end(), lse.begin(), lse.end());
-    if (first.empty())
-      first = out;
-    EXPECT_EQ(first, out) << n;
+    program.weight = kSquare.str();
+    program.logsumexp = true;
+    CompiledKernel kernel = compile(program.text());
+    const Sizes &s = program.sizes;
+    auto q = normal(s.m * 8, 3), k = normal(s.n * 8, 3), v = normal(s.n * s.e),
+         table = normal(8);
+    std::vector<float> first;
+    for (int64_t n : {30, 31, 64, 1100}) {
+      std::vector<int64_t> mask(n, 0);
+      std::fill_n(mask.begin(), s.n, 1);
+      k.resize(n * 8, 1e20f);
+      v.resize(n * s.e, -3.0f);
+      std::vector<float> bias(s.m * n), out(s.m * s.e), lse(s.m);
+      kernel.run({{q.data(), {1, s.m}},
+                  {k.data(), {1, n}},
+                  {v.data(), {1, n}},
+                  {table.data(), {1}},
+                  {bias.data(), {1, s.m, n}},
+                  {mask.data(), {1, n}},
+                  {out.data(), {1, s.m}},
+                  {lse.data(), {1, s.m}}});
+      out.insert(out.end(), lse.begin(), lse.end());
+      if (first.empty())
+        first = out;
+      EXPECT_EQ(first, out) << n;
+    }
   }
 }
 

@@ -28,15 +28,19 @@ static std::string counted(size_t count, StringRef one, StringRef several) {
 
 /// "2 matrix products and 1 loop over the width for each query and key".
 static std::string describeTerms(const ScoreProgram &program) {
-  size_t products = 0, loops = 0, factored = 0;
+  size_t products = 0, loops = 0, factored = 0, squares = 0;
   for (const PairTerm &term : program.terms()) {
     products += term.products.size();
+    squares += term.squares.has_value();
     loops += term.products.empty();
     factored += term.products.empty() && !term.factored.empty();
   }
   std::string text;
   if (products)
     text = counted(products, "matrix product", "matrix products");
+  if (squares)
+    text += ", " + counted(squares, "squared distance", "squared distances") +
+            " by |x + y|^2 = |x|^2 + |y|^2 + 2 xy where digits do not cancel";
   if (loops) {
     text += (products ? " and " : "") +
             counted(loops, "loop over the width", "loops over the width") +
@@ -58,11 +62,17 @@ static std::string describeScore(AttentionOp op, const ScoreProgram &program) {
 }
 
 static std::string formOf(const ScoreProgram &program) {
-  auto isProduct = [](const PairTerm &term) { return !term.products.empty(); };
+  auto isSquare = [](const PairTerm &term) { return term.squares.has_value(); };
+  auto isLoop = [](const PairTerm &term) { return term.products.empty(); };
+  auto isProduct = [&](const PairTerm &term) {
+    return !isSquare(term) && !isLoop(term);
+  };
   SmallVector<StringRef> forms;
   if (any_of(program.terms(), isProduct))
     forms.push_back("matrix product");
-  if (!all_of(program.terms(), isProduct))
+  if (any_of(program.terms(), isSquare))
+    forms.push_back("squared distance");
+  if (any_of(program.terms(), isLoop))
     forms.push_back("pair loop");
   return forms.empty() ? "positions" : join(forms, " and ");
 }

@@ -14,8 +14,9 @@
 namespace attn::tool {
 
 struct AttentionReport {
-  /// "matrix product", "pair loop", both joined by " and ", or "positions"
-  /// where no score depends on a query and a key together.
+  /// "matrix product", "squared distance", "pair loop", several of them joined
+  /// by " and ", or "positions" where no score depends on a query and a key
+  /// together.
   std::string form;
   /// Of scores and normaliser; what is read; what else the kernel does.
   std::vector<std::string> lines;
