@@ -152,9 +152,13 @@ def torch_ratios(bench, report):
     cases += [(form, 1024, 2) for form in ("alibi", "soft_cap", "bias")] + [("sliding_window", 8192, 2)]
     for form, n, limit in cases:
         def measure(form=form, n=n):
-            peer, heads = torch_peer(torch, form, n), 8 if form == "additive" else HEADS
+            heads = 8 if form == "additive" else HEADS
             theirs, own = [], []
-            least_time(torch, peer, heads, n, 0)  # compiles
+            try:
+                peer = torch_peer(torch, form, n)
+                least_time(torch, peer, heads, n, 0)  # compiles
+            except Exception as error:  # of any kind, from torch's compiler
+                return None, f"PyTorch does not compile it: {type(error).__name__}"
             for _ in range(ROUNDS):
                 theirs.append(least_time(torch, peer, heads, n, bench.options.seconds))
                 own.append(bench.time(form, n)["latency_ms"]["min"])
@@ -202,9 +206,14 @@ def main():
     results = []
 
     def report(name, measure, at_most=None, at_least=None):
+        """`measure` returns a ratio, or None and why there is none."""
         if options.only not in name:
             return
         value = measure()
+        if isinstance(value, tuple):
+            print(f"{name:44} {value[1]}", file=sys.stderr, flush=True)
+            results.append({"name": name, "value": None, "reason": value[1]})
+            return
         missed = value > at_most if at_most else value < at_least
         limit = f"<= {at_most}" if at_most else f">= {at_least}"
         print(f"{name:44} {value:6.3f}   {limit}{'   missed' if missed else ''}", file=sys.stderr, flush=True)
