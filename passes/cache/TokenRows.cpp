@@ -326,7 +326,8 @@ TokenRows::Rows TokenRows::rowsOfGeneric(linalg::GenericOp generic) {
     loop = dim.getPosition();
   }
   if (generic.getIteratorTypesArray()[*loop] != utils::IteratorType::parallel)
-    return refuse(generic, "it reduces over the tokens");
+    return refuse(generic, "it reduces over the tokens, so that each new one "
+                           "may change what the cache holds of earlier ones");
   std::optional<int64_t> found;
   for (OpOperand &init : generic.getDpsInitsMutable()) {
     std::optional<int64_t> row =
