@@ -17,7 +17,6 @@ def completion : SubCommand<"completion", "Print a completion script for bash",
                             "attnc completion">;
 
 defvar building = [compile, run, verify, bench, inspect];
-defvar running = [run, verify, bench];
 defvar all = [compile, run, verify, bench, inspect, completion];
 
 class ValueOption<string name, list<SubCommand> commands, string metaVar, string help>
@@ -53,7 +52,7 @@ defm inputs : Value<"inputs", [compile, run, verify, bench], "FILE", "A .safeten
 defm outputs : Value<"outputs", [run], "FILE", "Where to write the outputs: a .safetensors file, or NAME=FILE.npy">;
 defm image : Value<"image", [run], "FILE", "A PNG or JPEG picture to classify; may be given several times">;
 defm top : Value<"top", [run], "N", "How many labels to show for a picture; default 5">;
-defm threads : Value<"threads", running, "N", "Threads; default: one for each core">;
+defm threads : Value<"threads", [run, verify, bench, inspect], "N", "Threads; default: one for each core, and for inspect one">;
 defm size : Value<"size", [compile, verify, bench, inspect], "NAME=VALUE", "Size of a dynamic dimension in this run, which stays dynamic; may be given several times">;
 defm batch : Value<"batch", [compile, verify, bench, inspect], "N", "Shorthand for --size batch=N">;
 defm ids : Value<"ids", [run], "ID,ID,...", "A prompt as token ids (of an encoder-decoder: what it encodes); several options are several prompts">;

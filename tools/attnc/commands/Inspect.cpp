@@ -75,7 +75,7 @@ Error readPlan(frontend::Model &model, ArrayRef<const TargetSpec *> targets,
           ->getAttrOfType<mlir::IntegerAttr>(kWeightsBytesAttr)
           .getInt();
   auto seconds =
-      predictSeconds(model.function(), *targets.front(),
+      predictSeconds(model.function(), *targets.front(), report.threads,
                      [&](StringRef dim) { return report.sizeOf(dim); });
   if (!seconds)
     return seconds.takeError();
@@ -86,8 +86,10 @@ Error readPlan(frontend::Model &model, ArrayRef<const TargetSpec *> targets,
 Expected<ModelReport> inspectModel(const CommandLine &line) {
   auto request = readModelOptions(line);
   auto targets = readTargets(line);
-  if (!request || !targets)
-    return joinErrors(request.takeError(), targets.takeError());
+  auto threads = line.integer(OPT_threads, 1, 1, 1024);
+  if (!request || !targets || !threads)
+    return joinErrors(joinErrors(request.takeError(), targets.takeError()),
+                      threads.takeError());
   request->needsWeights = false;
   auto context = makeContext();
   auto model = frontend::openModel(context.get(), *request);
@@ -95,6 +97,7 @@ Expected<ModelReport> inspectModel(const CommandLine &line) {
     return model.takeError();
   ModelReport report;
   report.name = model->name;
+  report.threads = *threads;
   report.target = join(
       map_range(*targets,
                 [](const TargetSpec *target) { return target->name.str(); }),

@@ -103,7 +103,9 @@ void printRunning(const ModelReport &report, const std::string &at,
   os << "predicted   "
      << formatv("{0:F1} {1}", isLong ? seconds : seconds * 1e3,
                 isLong ? "s" : "ms")
-     << at << ", one core of " << report.target << "\n";
+     << at << ", "
+     << (report.threads == 1 ? "one core" : Twine(report.threads) + " cores")
+     << " of " << report.target << "\n";
 }
 
 /// Weights and gradients in 16 and in 32 bits, and Adam's two moments: Smith et
@@ -247,6 +249,7 @@ json::Value ModelReport::toJson() const {
       {"flops_polynomial", structure.flops.str(structure.symbols)},
       {"key_value_cache_bytes", evaluateAt(structure.memory.keyValueBytes)},
       {"predicted_seconds", predictedSeconds},
+      {"threads", static_cast<int64_t>(threads)},
       {"training", std::move(training)},
       {"weights_bytes", plannedWeightsBytes},
       {"target", target}};

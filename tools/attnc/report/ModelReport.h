@@ -29,7 +29,8 @@ struct ModelReport {
   std::vector<int64_t> sizes; ///< of the interface's dims
   ModelStructure structure;
   double flops = 0; ///< at these sizes
-  /// On one core of the best target.
+  size_t threads = 1;
+  /// On so many cores of the best target.
   double predictedSeconds = 0;
   /// Of the data of the weights file, as planned.
   uint64_t plannedWeightsBytes = 0;

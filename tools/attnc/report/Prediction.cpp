@@ -11,22 +11,26 @@ using namespace llvm;
 using namespace attn;
 using namespace attn::tool;
 
+/// How many cores together read all that their memory gives; more of them wait
+/// for each other. An estimate from the bandwidths of cores and sockets.
+static constexpr size_t memoryCores = 8;
+
 double attn::tool::predictSeconds(double flops, double bytes,
-                                  const TargetSpec &target) {
-  return std::max(flops / (target.gflops * 1e9),
-                  bytes / (target.memoryGigabytes * 1e9));
+                                  const TargetSpec &target, size_t threads) {
+  auto readers = static_cast<double>(std::min(threads, memoryCores));
+  return std::max(flops / (threads * target.gflops * 1e9),
+                  bytes / (readers * target.memoryGigabytes * 1e9));
 }
 
 /// Of one block; null where a launch costs more than 64 bits count.
-static std::optional<double> predictBlock(mlir::Block &block,
-                                          const TargetSpec &target,
-                                          const SymbolicShapes &shapes,
-                                          ArrayRef<int64_t> sizes) {
+static std::optional<double>
+predictBlock(mlir::Block &block, const TargetSpec &target, size_t threads,
+             const SymbolicShapes &shapes, ArrayRef<int64_t> sizes) {
   double total = 0;
   for (mlir::Operation &op : block) {
     if (auto loop = dyn_cast<mlir::scf::ForOp>(op)) {
       std::optional<double> body =
-          predictBlock(*loop.getBody(), target, shapes, sizes);
+          predictBlock(*loop.getBody(), target, threads, shapes, sizes);
       std::optional<APInt> count = loop.getStaticTripCount();
       if (!body || !count)
         return std::nullopt;
@@ -36,7 +40,7 @@ static std::optional<double> predictBlock(mlir::Block &block,
       if (!cost)
         return std::nullopt;
       total += predictSeconds(evaluate(cost->flops, sizes),
-                              evaluate(cost->bytes, sizes), target);
+                              evaluate(cost->bytes, sizes), target, threads);
     }
   }
   return total;
@@ -44,6 +48,7 @@ static std::optional<double> predictBlock(mlir::Block &block,
 
 Expected<double>
 attn::tool::predictSeconds(mlir::func::FuncOp planned, const TargetSpec &target,
+                           size_t threads,
                            function_ref<int64_t(StringRef)> sizeOf) {
   auto shapes = SymbolicShapes::compute(planned);
   if (mlir::failed(shapes))
@@ -53,7 +58,7 @@ attn::tool::predictSeconds(mlir::func::FuncOp planned, const TargetSpec &target,
   for (const std::string &symbol : shapes->symbols())
     sizes.push_back(sizeOf(symbol));
   std::optional<double> seconds =
-      predictBlock(planned.getBody().front(), target, *shapes, sizes);
+      predictBlock(planned.getBody().front(), target, threads, *shapes, sizes);
   if (!seconds)
     return createStringError("the model costs more than 64 bits count");
   return *seconds;

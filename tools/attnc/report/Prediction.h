@@ -11,13 +11,15 @@
 
 namespace attn::tool {
 
-/// Time on one core: arithmetic and memory overlap, so the longer counts.
-double predictSeconds(double flops, double bytes, const TargetSpec &target);
+/// Time on some cores: arithmetic and memory overlap, so the longer counts.
+double predictSeconds(double flops, double bytes, const TargetSpec &target,
+                      size_t threads = 1);
 
 /// The sum over the launches of a planned model, with the size of each dynamic
 /// dimension from `sizeOf`.
 llvm::Expected<double>
 predictSeconds(mlir::func::FuncOp planned, const TargetSpec &target,
+               size_t threads,
                llvm::function_ref<int64_t(llvm::StringRef)> sizeOf);
 
 } // namespace attn::tool
