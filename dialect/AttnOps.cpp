@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // The generated parts of the attn operations; the written ones are in LinearOp,
-// AttentionOp, ParameterOps and TensorOps.
+// AttentionOp, ParameterOps, ScanOp and TensorOps.
 
 #include "dialect/AttnOps.h"
 

@@ -101,6 +101,11 @@ static LogicalResult expectPure(Operation *op, Region &region, StringRef name) {
 
 LogicalResult attn::expectRegion(Operation *op, Region &region, StringRef name,
                                  TypeRange arguments, Type yielded) {
+  return expectRegion(op, region, name, arguments, TypeRange(yielded));
+}
+
+LogicalResult attn::expectRegion(Operation *op, Region &region, StringRef name,
+                                 TypeRange arguments, TypeRange yielded) {
   if (!region.hasOneBlock())
     return op->emitOpError("expects region '")
            << name << "' to have one block, but got "
@@ -114,7 +119,7 @@ LogicalResult attn::expectRegion(Operation *op, Region &region, StringRef name,
   if (!yield)
     return op->emitOpError("expects region '")
            << name << "' to end in 'attn.yield'";
-  if (yield.getOperandTypes() != TypeRange(yielded))
+  if (yield.getOperandTypes() != yielded)
     return op->emitOpError("expects region '")
            << name << "' to yield (" << yielded << "), but got ("
            << yield.getOperandTypes() << ")";

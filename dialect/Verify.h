@@ -51,6 +51,12 @@ mlir::LogicalResult expectRegion(mlir::Operation *op, mlir::Region &region,
                                  llvm::StringRef name,
                                  mlir::TypeRange arguments, mlir::Type yielded);
 
+/// The same for a region that yields any number of values.
+mlir::LogicalResult expectRegion(mlir::Operation *op, mlir::Region &region,
+                                 llvm::StringRef name,
+                                 mlir::TypeRange arguments,
+                                 mlir::TypeRange yielded);
+
 /// A shape as diagnostics spell it: `[2, ?, 64]`.
 std::string spellShape(llvm::ArrayRef<int64_t> shape);
 

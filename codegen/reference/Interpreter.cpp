@@ -373,6 +373,7 @@ Arrays Interpreter::evaluateOnce(Operation &op, const OperandArrays &operands,
       .Case([&](scf::ForOp op) {
         return evaluateFor(op, operands, *this, frame);
       })
+      .Case([&](ScanOp op) { return evaluateScan(op, operands, *this, frame); })
       .Case(
           [&](scf::IfOp op) { return evaluateIf(op, operands, *this, frame); })
       .Default([](Operation *op) -> Arrays {

@@ -171,6 +171,10 @@ Arrays evaluateTokenRows(TokenRowsOp op, const OperandArrays &operands);
 Arrays evaluateAppend(AppendOp op, const OperandArrays &operands);
 Arrays evaluateReadPages(ReadPagesOp op, const OperandArrays &operands);
 
+/// Scan.cpp
+Arrays evaluateScan(ScanOp op, const OperandArrays &operands,
+                    Interpreter &interpreter, Frame &frame);
+
 /// Attention.cpp
 Arrays evaluateAttention(AttentionOp op, const OperandArrays &operands,
                          Interpreter &interpreter);

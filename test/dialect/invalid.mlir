@@ -126,7 +126,7 @@ func.func @get_parameter_c3_index() {
 
 func.func @yield_c1_parent() -> f32 {
   %c = arith.constant 1.0 : f32
-  // expected-error @+1 {{expects parent op to be one of 'attn.attention, attn.linear, attn.parameter'}}
+  // expected-error @+1 {{expects parent op to be one of 'attn.attention, attn.linear, attn.parameter, attn.scan'}}
   attn.yield %c : f32
 }
 

@@ -231,3 +231,23 @@ func.func @cache(%k: tensor<1x2x?x16xf32>, %v: tensor<1x2x?x16xf32>, %cache: ten
       -> tensor<?x2x?x16xf32>, tensor<?x2x?x16xf32>
   return
 }
+
+// CHECK-LABEL: func @scan
+func.func @scan(%zero: tensor<?x8xf32>, %x: tensor<?x?x8xf32>, %i: tensor<?x4xi64>) {
+  // CHECK: %{{.*}}:2 = attn.scan carry(%{{.*}} : tensor<?x8xf32>) over(%{{.*}} : tensor<?x?x8xf32>) {
+  // CHECK-NEXT: ^bb0(%[[SUM:.*]]: tensor<?x8xf32>, %[[X:.*]]: tensor<?x8xf32>):
+  // CHECK-NEXT: %[[NEXT:.*]] = arith.addf %[[SUM]], %[[X]]
+  // CHECK-NEXT: attn.yield %[[NEXT]], %[[NEXT]] : tensor<?x8xf32>, tensor<?x8xf32>
+  // CHECK-NEXT: } : tensor<?x8xf32>, tensor<?x?x8xf32>
+  %last, %sums = attn.scan carry(%zero : tensor<?x8xf32>) over(%x : tensor<?x?x8xf32>) {
+  ^bb0(%sum: tensor<?x8xf32>, %xt: tensor<?x8xf32>):
+    %0 = arith.addf %sum, %xt : tensor<?x8xf32>
+    attn.yield %0, %0 : tensor<?x8xf32>, tensor<?x8xf32>
+  } : tensor<?x8xf32>, tensor<?x?x8xf32>
+  // CHECK: attn.scan over(%{{.*}}, %{{.*}} : tensor<?x?x8xf32>, tensor<?x4xi64>) reversed {
+  %copy = attn.scan over(%x, %i : tensor<?x?x8xf32>, tensor<?x4xi64>) reversed {
+  ^bb0(%xt: tensor<?x8xf32>, %it: tensor<4xi64>):
+    attn.yield %it : tensor<4xi64>
+  } {some.attribute} : tensor<?x4xi64>
+  return
+}
