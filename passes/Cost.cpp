@@ -142,14 +142,15 @@ std::optional<Cost> costOfBlock(Block &block, const SymbolicShapes &shapes) {
   return total;
 }
 
-std::optional<Cost> costOfLoop(scf::ForOp loop, const SymbolicShapes &shapes) {
-  std::optional<Cost> body = costOfBlock(*loop.getBody(), shapes);
-  std::optional<APInt> count = loop.getStaticTripCount();
-  if (!body || !count)
+std::optional<Cost> costOfLoop(LoopLikeOpInterface loop,
+                               const SymbolicShapes &shapes) {
+  std::optional<DimExpr> times = iterationsOf(loop, shapes);
+  std::optional<Cost> body =
+      costOfBlock(loop.getLoopRegions().front()->front(), shapes);
+  if (!body || !times)
     return std::nullopt;
-  DimExpr times = DimExpr::constant(count->getSExtValue());
-  std::optional<DimExpr> flops = DimExpr::multiply(body->flops, times);
-  std::optional<DimExpr> bytes = DimExpr::multiply(body->bytes, times);
+  std::optional<DimExpr> flops = DimExpr::multiply(body->flops, *times);
+  std::optional<DimExpr> bytes = DimExpr::multiply(body->bytes, *times);
   return flops && bytes ? std::optional(Cost{*flops, *bytes}) : std::nullopt;
 }
 
@@ -198,8 +199,19 @@ std::optional<Cost> Cost::add(const Cost &a, const Cost &b) {
   return flops && bytes ? std::optional(Cost{*flops, *bytes}) : std::nullopt;
 }
 
+std::optional<DimExpr> attn::iterationsOf(LoopLikeOpInterface loop,
+                                          const SymbolicShapes &shapes) {
+  if (auto scan = dyn_cast<ScanOp>(loop.getOperation()))
+    return shapes.stepsOf(scan);
+  auto layers = dyn_cast<scf::ForOp>(loop.getOperation());
+  std::optional<APInt> count =
+      layers ? layers.getStaticTripCount() : std::nullopt;
+  return count ? std::optional(DimExpr::constant(count->getSExtValue()))
+               : std::nullopt;
+}
+
 std::optional<Cost> attn::costOf(Operation *op, const SymbolicShapes &shapes) {
-  if (auto loop = dyn_cast<scf::ForOp>(op))
+  if (auto loop = dyn_cast<LoopLikeOpInterface>(op))
     return costOfLoop(loop, shapes);
   if (auto launch = dyn_cast<LaunchOp>(op))
     return costOfLaunch(launch, shapes);

@@ -5,6 +5,7 @@
 #define ATTN_PASSES_COST_H
 
 #include "dialect/AttnOps.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 #include "passes/plan/SymbolicShapes.h"
 
 namespace attn {
@@ -23,8 +24,13 @@ struct Cost {
   static std::optional<Cost> add(const Cost &a, const Cost &b);
 };
 
+/// How often the body of a loop over layers runs, or of a scan; null where the
+/// number of layers is no constant.
+std::optional<DimExpr> iterationsOf(mlir::LoopLikeOpInterface loop,
+                                    const SymbolicShapes &shapes);
+
 /// The cost of one operation, null where 64 bits do not hold it. Launches cost
-/// what their kernels do; loops over layers as many times as they run.
+/// what their kernels do; bodies of loops and scans as many times as they run.
 std::optional<Cost> costOf(mlir::Operation *op, const SymbolicShapes &shapes);
 
 /// Bytes of weights that a launch reads, each once; of the tables of embeddings

@@ -47,6 +47,28 @@ FailureOr<SmallVector<func::FuncOp>> attn::modelFunctions(ModuleOp module) {
   return models;
 }
 
+static void appendOperations(Block &block,
+                             SmallVectorImpl<Operation *> &operations) {
+  for (Operation &op : block) {
+    operations.push_back(&op);
+    if (auto scan = dyn_cast<ScanOp>(op))
+      appendOperations(scan.getBody().front(), operations);
+  }
+}
+
+SmallVector<Operation *> attn::modelOperations(func::FuncOp model) {
+  SmallVector<Operation *> operations;
+  appendOperations(model.getBody().front(), operations);
+  return operations;
+}
+
+bool attn::isInModel(Operation *op, func::FuncOp model) {
+  Operation *parent = op->getParentOp();
+  while (isa_and_nonnull<ScanOp>(parent))
+    parent = parent->getParentOp();
+  return parent == model;
+}
+
 bool attn::isView(Operation *op) {
   return isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
                          tensor::CastOp>(op);
@@ -63,7 +85,10 @@ Value attn::memoryOf(Value value) {
 }
 
 void attn::eraseDeadOperations(Block &block) {
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block))) {
     if (isOpTriviallyDead(&op))
       op.erase();
+    else if (auto scan = dyn_cast<ScanOp>(op))
+      eraseDeadOperations(scan.getBody().front());
+  }
 }

@@ -17,6 +17,13 @@ modelFunctions(mlir::ModuleOp module);
 /// The check of modelFunctions, for one function.
 mlir::LogicalResult verifyModelFunction(mlir::func::FuncOp function);
 
+/// The operations of a model function in program order: those of its block, and
+/// behind each scan those of the scan's body.
+llvm::SmallVector<mlir::Operation *> modelOperations(mlir::func::FuncOp model);
+
+/// Whether an operation is one of them.
+bool isInModel(mlir::Operation *op, mlir::func::FuncOp model);
+
 /// Reshapes: their result is the memory of their operand.
 bool isView(mlir::Operation *op);
 
@@ -26,7 +33,7 @@ bool isInPlace(mlir::Operation *op);
 /// The value whose memory a chain of reshapes and launches in place shows.
 mlir::Value memoryOf(mlir::Value value);
 
-/// Erases what nothing needs any more.
+/// Erases what nothing needs any more, in the bodies of scans too.
 void eraseDeadOperations(mlir::Block &block);
 
 } // namespace attn

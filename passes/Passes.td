@@ -163,6 +163,24 @@ def ExposeTaps : Pass<"attn-expose-taps", "::mlir::func::FuncOp"> {
   }];
 }
 
+def HoistFromScans : Pass<"attn-hoist-from-scans", "::mlir::func::FuncOp"> {
+  let summary = "scan(x){linear(x_t, w)} => scan(linear(x, w)){y_t}";
+  let description = [{
+    `scan(x){body(state, linear(x_t, w))} => scan(linear(x, w)){body(state, y_t)}`
+
+    What the body of a scan computes of its inputs alone is computed for all
+    steps at once, in front of the scan: linears, whose weights are then read
+    once and not in every step, and lookups in tables, with the elementwise
+    operations between them and the inputs. What depends on no input at all
+    moves in front of the scan as it is.
+
+    Declined, with a remark: what depends on the carried values.
+  }];
+  let dependentDialects = ["::attn::AttnDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def HoistParameters : Pass<"attn-hoist-parameters", "::mlir::ModuleOp"> {
   let summary = "f(weights) => get_parameter [@p], @p = f(weights)";
   let description = [{

@@ -25,6 +25,7 @@ void attn::buildFusionPipeline(OpPassManager &manager) {
   model.addPass(createCSEPass());
   model.addPass(createRaiseAttention());
   model.addPass(createCanonicalizerPass());
+  model.addPass(createHoistFromScans());
   model.addPass(createFuseProjections());
   model.addPass(createFuseEpilogue());
   model.addPass(createFusePrologue());

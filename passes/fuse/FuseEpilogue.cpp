@@ -63,6 +63,8 @@ static bool isScalar(OpOperand *operand) {
 static std::optional<std::string> whyNot(Candidate candidate) {
   auto &[linear, index, map] = candidate;
   Value accumulator = candidate.accumulator();
+  if (map->getBlock() != linear->getBlock())
+    return "it runs in every step of a scan, the linear only once";
   for (Operation *user : accumulator.getUsers())
     if (user != map)
       return "the linear's result is also read by " +

@@ -46,6 +46,8 @@ static std::optional<StringRef>
 whyNot(linalg::GenericOp map, OpOperand *operand, linalg::GenericOp producer) {
   if (!operand->get().hasOneUse())
     return StringRef("its result is read more than once");
+  if (producer->getBlock() != map->getBlock())
+    return StringRef("its reader runs in every step of a scan, it only once");
   if (isComputedWhenCompiling(operand->get()))
     return StringRef("it is computed when compiling");
   if (!readsEachOnce(map, operand))
@@ -96,6 +98,7 @@ static linalg::GenericOp fuseOneOperand(RewriterBase &rewriter,
   for (OpOperand *operand : map.getDpsInputOperands()) {
     if (auto transpose = operand->get().getDefiningOp<linalg::TransposeOp>();
         transpose && transpose->hasOneUse() &&
+        transpose->getBlock() == map->getBlock() &&
         !isComputedWhenCompiling(operand->get())) {
       foldTranspose(rewriter, map, operand, transpose);
       return map;

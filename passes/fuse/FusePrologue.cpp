@@ -30,6 +30,8 @@ static std::optional<std::string> whyNot(Operation *norm, LinearOp linear) {
   if (auto layerNorm = dyn_cast<LayerNormOp>(norm);
       layerNorm && layerNorm.getAxes() != 1)
     return "it normalises more than the dimension that the linear multiplies";
+  if (norm->getBlock() != linear->getBlock())
+    return "the linear runs in every step of a scan, the norm only once";
   if (!linear.getPrologue().empty())
     return "the linear has a prologue of its own";
   for (OpOperand &use : norm->getUses()) {

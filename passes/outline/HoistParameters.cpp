@@ -14,6 +14,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/OperationSupport.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Transforms/LoopInvariantCodeMotionUtils.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -151,26 +152,31 @@ struct HoistParameters : attn::impl::HoistParametersBase<HoistParameters> {
   }
 
   static void hoistFrom(func::FuncOp func, ParameterBuilder &parameters) {
+    // What is constant depends on no step.
+    func.walk([](ScanOp scan) { moveLoopInvariantCode(scan); });
     ConstantValues constants(func);
     llvm::MapVector<Value, SmallVector<OpOperand *>> uses;
-    for (Operation &op : func.getBody().front()) {
-      if (op.getNumResults() > 0 && constants.contains(op.getResult(0)))
+    Block &block = func.getBody().front();
+    for (Operation *op : modelOperations(func)) {
+      Operation *outer = block.findAncestorOpInBlock(*op);
+      if (outer->getNumResults() > 0 && constants.contains(outer->getResult(0)))
         continue;
-      for (OpOperand &use : op.getOpOperands())
+      for (OpOperand &use : op->getOpOperands())
         if (isa<RankedTensorType>(use.get().getType()) &&
             constants.contains(use.get()) && !isDestination(use))
           uses[use.get()].push_back(&use);
     }
     OpBuilder builder(func.getContext());
     for (auto &[value, operands] : uses) {
-      builder.setInsertionPoint(operands.front()->getOwner());
+      builder.setInsertionPoint(
+          block.findAncestorOpInBlock(*operands.front()->getOwner()));
       auto get = GetParameterOp::create(
           builder, value.getLoc(), value.getType(),
           builder.getArrayAttr(parameters.get(value)), Value());
       for (OpOperand *operand : operands)
         operand->set(get.getResult());
     }
-    eraseDeadOperations(func.getBody().front());
+    eraseDeadOperations(block);
   }
 };
 

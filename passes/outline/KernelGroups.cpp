@@ -57,7 +57,7 @@ static Operation *absorbedTranspose(AttentionOp attention) {
 }
 
 static bool computesTensor(Operation *op) {
-  if (isa<GetParameterOp, LaunchOp, tensor::EmptyOp, tensor::DimOp,
+  if (isa<GetParameterOp, LaunchOp, ScanOp, tensor::EmptyOp, tensor::DimOp,
           func::ReturnOp, arith::ConstantOp>(op) ||
       isView(op))
     return false;
@@ -119,7 +119,7 @@ private:
   /// what an attention reads through, transposes and pages.
   bool isCloned(KernelGroup &group, Operation *user, Value value) {
     Operation *op = value.getDefiningOp();
-    if (!op || op->getParentOp() != func)
+    if (!op || !isInModel(op, func))
       return false;
     if (isScalarOrIndex(value.getType()) || isa<tensor::EmptyOp>(op))
       return true;

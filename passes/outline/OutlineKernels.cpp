@@ -87,16 +87,16 @@ public:
   }
 
   LogicalResult run() {
-    for (Operation &op : model.getBody().front()) {
-      if (!isView(&op))
+    for (Operation *op : modelOperations(model)) {
+      if (!isView(op))
         continue;
-      for (OpOperand &use : op.getOpOperands()) {
+      for (OpOperand &use : op->getOpOperands()) {
         if (!use.get().getType().isIndex())
           continue;
         std::optional<DimExpr> value = shapes.valueOf(use.get());
         if (!value)
-          return op.emitError("expects its sizes to be polynomials in the "
-                              "dynamic dimensions of the model");
+          return op->emitError("expects its sizes to be polynomials in the "
+                               "dynamic dimensions of the model");
         use.set(materialize(*value));
       }
     }
@@ -144,7 +144,7 @@ private:
 /// A weight that its linear reads also as something else, its input or a
 /// capture, has to be two arguments: only one of them is stored as panels.
 void separateWeights(func::FuncOp model) {
-  for (auto linear : model.getBody().front().getOps<LinearOp>()) {
+  model.walk([](LinearOp linear) {
     SmallVector<Value> others{linear.getInput()};
     llvm::append_range(others, linear.getCaptures());
     llvm::append_range(others, linear.getPrologueCaptures());
@@ -152,7 +152,7 @@ void separateWeights(func::FuncOp model) {
       if (auto get = weight.get().getDefiningOp<GetParameterOp>())
         if (llvm::is_contained(others, weight.get()))
           weight.set(OpBuilder(linear).clone(*get)->getResult(0));
-  }
+  });
 }
 
 struct OutlineKernels : attn::impl::OutlineKernelsBase<OutlineKernels> {
@@ -181,9 +181,9 @@ struct OutlineKernels : attn::impl::OutlineKernelsBase<OutlineKernels> {
       return failure();
     KernelTable kernels(module, *shapes, panelled);
     SmallVector<Operation *> roots;
-    for (Operation &op : model.getBody().front())
-      if (isKernelRoot(&op))
-        roots.push_back(&op);
+    for (Operation *op : modelOperations(model))
+      if (isKernelRoot(op))
+        roots.push_back(op);
 
     for (Operation *root : roots) {
       KernelGroup group = groupKernel(root, model, *shapes);

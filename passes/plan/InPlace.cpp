@@ -72,6 +72,31 @@ SmallVector<unsigned> attn::overwritableArguments(func::FuncOp kernel,
   return found;
 }
 
+/// Where a value of a loop is: one that it carries, or one step of what a scan
+/// goes over. False for any other value, and for what a scan stacks.
+static bool pushSources(Value value, SmallVectorImpl<Value> &sources) {
+  auto argument = dyn_cast<BlockArgument>(value);
+  auto loop = dyn_cast_if_present<LoopLikeOpInterface>(
+      argument ? argument.getOwner()->getParentOp() : value.getDefiningOp());
+  if (!loop)
+    return false;
+  BlockArgument carried =
+      argument ? argument
+               : loop.getTiedLoopRegionIterArg(cast<OpResult>(value));
+  OpOperand *initial = carried ? loop.getTiedLoopInit(carried) : nullptr;
+  if (initial) {
+    sources.push_back(initial->get());
+    sources.push_back(loop.getTiedLoopYieldedValue(carried)->get());
+    return true;
+  }
+  auto scan = dyn_cast<ScanOp>(loop.getOperation());
+  if (!scan || !argument)
+    return false;
+  sources.push_back(
+      scan.getInputs()[argument.getArgNumber() - scan.getNumCarried()]);
+  return true;
+}
+
 SmallVector<Value> attn::memoriesOf(Value value) {
   llvm::SetVector<Value> seen;
   SmallVector<Value> worklist{value}, memories;
@@ -79,18 +104,8 @@ SmallVector<Value> attn::memoriesOf(Value value) {
     Value memory = memoryOf(worklist.pop_back_val());
     if (!seen.insert(memory))
       continue;
-    auto argument = dyn_cast<BlockArgument>(memory);
-    if (auto loop =
-            argument ? dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp())
-                     : scf::ForOp()) {
-      worklist.push_back(loop.getTiedLoopInit(argument)->get());
-      worklist.push_back(loop.getTiedLoopYieldedValue(argument)->get());
-    } else if (auto behind = memory.getDefiningOp<scf::ForOp>()) {
-      unsigned number = cast<OpResult>(memory).getResultNumber();
-      worklist.push_back(behind.getYieldedValues()[number]);
-    } else {
+    if (!pushSources(memory, worklist))
       memories.push_back(memory);
-    }
   }
   return memories;
 }

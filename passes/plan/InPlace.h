@@ -16,8 +16,8 @@ llvm::SmallVector<unsigned> overwritableArguments(mlir::func::FuncOp kernel,
                                                   unsigned number);
 
 /// The memories that a value may be in: of results of launches, arguments and
-/// parameters. A value that a loop carries is in its initial value's, then in
-/// that of the value which the body yields.
+/// parameters, and stacked results of scans. A value that a loop carries is in
+/// its initial value's, then in that of the value which the body yields.
 llvm::SmallVector<mlir::Value> memoriesOf(mlir::Value value);
 
 /// The memories that a result of a launch may be written over: those of

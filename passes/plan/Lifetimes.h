@@ -5,6 +5,7 @@
 #define ATTN_PASSES_PLAN_LIFETIMES_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/SmallVector.h"
 
@@ -30,14 +31,18 @@ struct Interval {
   }
 };
 
-/// The intervals of a model function of launches, reshapes and loops that run
-/// at least once. Positions number operations in program order.
+/// The intervals of a model function of launches, reshapes, scans, and loops
+/// that run at least once. Positions number operations in program order.
 class Lifetimes {
 public:
   explicit Lifetimes(mlir::func::FuncOp func);
 
   /// When the memory of a result of a launch is in use.
   llvm::SmallVector<Interval> of(mlir::Value result) const;
+
+  /// The same of a stacked result of a scan. `entry` is what the body computes
+  /// in its place: the carried values that are in it too live as long.
+  Interval ofStacked(mlir::OpResult result, mlir::Value entry) const;
 
   /// Last position at which a value that is there from `last` on, or a view of
   /// it, is read. `home` is the block that defines it.
@@ -47,6 +52,9 @@ public:
 
 private:
   void number(mlir::Block &block);
+  int64_t lastReadBy(mlir::LoopLikeOpInterface loop,
+                     mlir::OpOperand &use) const;
+  int64_t lastCarriedRead(mlir::Value value, int64_t last) const;
   void addCarried(mlir::Value value,
                   llvm::SmallVectorImpl<Interval> &intervals) const;
 

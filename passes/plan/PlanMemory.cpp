@@ -197,6 +197,7 @@ public:
     if (failed(verifyOperations()))
       return failure();
     copyOutputs();
+    placeSteps();
     FailureOr<SymbolicShapes> shapes = SymbolicShapes::compute(func);
     // A copy may itself write what a later one reads, where values swap places.
     while (succeeded(shapes) && copyOverlappingCarries(*shapes))
@@ -206,34 +207,22 @@ public:
     Lifetimes lifetimes(func);
     Overwritable overwritable = findOverwritable(*shapes);
     BufferTable buffers(overwritable);
-    LogicalResult status = success();
-    func.walk([&](LaunchOp launch) {
-      SmallVector<int64_t> numbers;
-      for (Value result : launch.getOutputs()) {
-        if (isInPlace(launch)) {
-          numbers.push_back(-1 - static_cast<int64_t>(func.getNumResults()));
-          continue;
-        }
-        auto output = outputs.find(result);
-        if (output != outputs.end()) {
-          numbers.push_back(-1 - output->second);
-          continue;
-        }
-        FailureOr<DimExpr> bytes = bytesOf(result, *shapes);
-        if (failed(bytes)) {
-          status = failure();
-          return;
-        }
-        numbers.push_back(
-            buffers.assign({result, *bytes, lifetimes.of(result)}));
-      }
-      annotateShapes(launch, *shapes);
-      launch->setAttr(kBuffersAttr,
-                      DenseI64ArrayAttr::get(func.getContext(), numbers));
+    // A scan before its body: what is computed in place of its results has
+    // their buffers.
+    WalkResult walk = func.walk<WalkOrder::PreOrder>([&](Operation *op) {
+      auto scan = dyn_cast<ScanOp>(op);
+      auto launch = dyn_cast<LaunchOp>(op);
+      if (launch)
+        annotateShapes(launch, *shapes);
+      return WalkResult(scan ? assignStacked(scan, *shapes, lifetimes, buffers)
+                        : launch
+                            ? assignResults(launch, *shapes, lifetimes, buffers)
+                            : success());
     });
-    if (succeeded(status))
-      annotate(*shapes, buffers.get());
-    return status;
+    if (walk.wasInterrupted())
+      return failure();
+    annotate(*shapes, buffers.get());
+    return success();
   }
 
 private:
@@ -253,15 +242,105 @@ private:
     return *bytes;
   }
 
-  /// A result is computed in the caller's memory if one launch outside every
-  /// loop defines it, for one output; otherwise it is copied there.
+  static void setNumbers(Operation *op, ArrayRef<int64_t> numbers) {
+    op->setAttr(kBuffersAttr,
+                DenseI64ArrayAttr::get(op->getContext(), numbers));
+  }
+
+  LogicalResult assignResults(LaunchOp launch, const SymbolicShapes &shapes,
+                              const Lifetimes &lifetimes,
+                              BufferTable &buffers) {
+    SmallVector<int64_t> numbers;
+    for (Value result : launch.getOutputs()) {
+      if (isInPlace(launch)) {
+        numbers.push_back(-1 - static_cast<int64_t>(func.getNumResults()));
+        continue;
+      }
+      if (auto stack = stacks.find(result); stack != stacks.end()) {
+        numbers.push_back(numberOf(stack->second));
+        continue;
+      }
+      auto output = outputs.find(result);
+      if (output != outputs.end()) {
+        numbers.push_back(-1 - output->second);
+        continue;
+      }
+      FailureOr<DimExpr> bytes = bytesOf(result, shapes);
+      if (failed(bytes))
+        return failure();
+      numbers.push_back(buffers.assign({result, *bytes, lifetimes.of(result)}));
+    }
+    setNumbers(launch, numbers);
+    return success();
+  }
+
+  /// Stacked results are in memory while the scan fills them.
+  LogicalResult assignStacked(ScanOp scan, const SymbolicShapes &shapes,
+                              const Lifetimes &lifetimes,
+                              BufferTable &buffers) {
+    SmallVector<int64_t> numbers;
+    for (auto [result, entry] :
+         llvm::zip_equal(scan.getStacked(), scan.getStepOutputs())) {
+      auto output = outputs.find(result);
+      if (output != outputs.end()) {
+        numbers.push_back(-1 - output->second);
+        continue;
+      }
+      FailureOr<DimExpr> bytes = bytesOf(result, shapes);
+      if (failed(bytes))
+        return failure();
+      Interval interval =
+          lifetimes.ofStacked(cast<OpResult>(result), memoryOf(entry.get()));
+      numbers.push_back(buffers.assign({result, *bytes, {interval}}));
+    }
+    setNumbers(scan, numbers);
+    return success();
+  }
+
+  /// The buffer of a stacked result that has one.
+  static int64_t numberOf(OpResult stacked) {
+    auto scan = cast<ScanOp>(stacked.getOwner());
+    auto numbers = scan->getAttrOfType<DenseI64ArrayAttr>(kBuffersAttr);
+    return numbers[stacked.getResultNumber() - scan.getNumCarried()];
+  }
+
+  /// What a scan stacks is computed in its place if one launch of the body
+  /// defines it, for one result; otherwise it is copied there.
+  void placeSteps() {
+    func.walk([&](ScanOp scan) {
+      for (auto [result, entry] :
+           llvm::zip_equal(scan.getStacked(), scan.getStepOutputs())) {
+        Value memory = memoryOf(entry.get());
+        Operation *launch = memory.getDefiningOp<LaunchOp>();
+        if (!launch || launch->getBlock() != &scan.getBody().front() ||
+            stacks.count(memory)) {
+          OpBuilder builder(entry.getOwner());
+          entry.set(copier.copy(builder, entry.get()));
+          memory = entry.get();
+        }
+        stacks[memory] = cast<OpResult>(result);
+      }
+    });
+  }
+
+  /// Whether one output is computed in this memory: by one launch outside every
+  /// loop, or by a scan that stacks it.
+  static bool isComputedOnce(Value memory) {
+    auto result = dyn_cast<OpResult>(memory);
+    auto scan = memory.getDefiningOp<ScanOp>();
+    return memory.getDefiningOp<LaunchOp>() ||
+           (scan && result.getResultNumber() >= scan.getNumCarried());
+  }
+
+  /// A result is computed in the caller's memory where it can be; otherwise it
+  /// is copied there.
   void copyOutputs() {
     auto terminator =
         cast<func::ReturnOp>(func.getBody().front().getTerminator());
     OpBuilder builder(terminator);
     for (OpOperand &operand : terminator->getOpOperands()) {
       Value memory = memoryOf(operand.get());
-      if (!memory.getDefiningOp<LaunchOp>() || outputs.count(memory)) {
+      if (!isComputedOnce(memory) || outputs.count(memory)) {
         operand.set(copier.copy(builder, operand.get()));
         memory = operand.get();
       }
@@ -269,8 +348,8 @@ private:
     }
   }
 
-  /// The lifetimes below know launches, reshapes and loops that run at least
-  /// once.
+  /// The lifetimes below know launches, reshapes, scans, and loops that run at
+  /// least once.
   LogicalResult verifyOperations() {
     WalkResult result = func.walk([&](Operation *op) -> WalkResult {
       // Arguments are in memory all the time.
@@ -286,10 +365,10 @@ private:
         return loop.emitError("expects a constant number of layers, at least "
                               "one, that carry tensors");
       }
-      bool isKnown =
-          op == func ||
-          isa<LaunchOp, GetParameterOp, func::ReturnOp, scf::YieldOp>(op) ||
-          isView(op);
+      bool isKnown = op == func ||
+                     isa<LaunchOp, ScanOp, YieldOp, GetParameterOp,
+                         func::ReturnOp, scf::YieldOp>(op) ||
+                     isView(op);
       if (isKnown ||
           (isPure(op) && op->getNumRegions() == 0 &&
            llvm::none_of(op->getResultTypes(), llvm::IsaPred<TensorType>)))
@@ -322,24 +401,34 @@ private:
             !llvm::is_contained(overwritableMemories(result, shapes), value));
   }
 
+  /// Whether what the loop yields is not in memory of its own that is free by
+  /// then. The entry of a stacked result is: each step has another.
+  bool overlapsCarry(OpOperand &yielded, LoopLikeOpInterface loop,
+                     const Lifetimes &lifetimes, const SymbolicShapes &shapes) {
+    Value memory = memoryOf(yielded.get());
+    if (stacks.count(memory))
+      return false;
+    BlockArgument argument =
+        loop.getRegionIterArgs()[yielded.getOperandNumber()];
+    Block *body = argument.getOwner();
+    int64_t lastRead =
+        lifetimes.lastRead(argument, lifetimes.positionOf(loop), body);
+    Operation *producer = memory.getDefiningOp();
+    return !isa_and_nonnull<LaunchOp>(producer) ||
+           producer->getBlock() != body ||
+           overlapsPredecessor(memory, lastRead, lifetimes, shapes);
+  }
+
   /// A carried value may not be written while its predecessor is still read.
   /// Returns whether there was one.
   bool copyOverlappingCarries(const SymbolicShapes &shapes) {
     Lifetimes lifetimes(func);
     SmallVector<OpOperand *> overlapping;
-    func.walk([&](scf::YieldOp yield) {
-      auto loop = cast<scf::ForOp>(yield->getParentOp());
-      for (OpOperand &operand : yield->getOpOperands()) {
-        Value memory = memoryOf(operand.get());
-        int64_t lastRead = lifetimes.lastRead(
-            loop.getRegionIterArg(operand.getOperandNumber()),
-            lifetimes.positionOf(loop), loop.getBody());
-        Operation *producer = memory.getDefiningOp();
-        if (!isa_and_nonnull<LaunchOp>(producer) ||
-            producer->getBlock() != loop.getBody() ||
-            overlapsPredecessor(memory, lastRead, lifetimes, shapes))
+    func.walk([&](LoopLikeOpInterface loop) {
+      MutableArrayRef<OpOperand> yielded = *loop.getYieldedValuesMutable();
+      for (OpOperand &operand : yielded)
+        if (overlapsCarry(operand, loop, lifetimes, shapes))
           overlapping.push_back(&operand);
-      }
     });
     for (OpOperand *operand : overlapping) {
       OpBuilder builder(operand->getOwner());
@@ -379,6 +468,8 @@ private:
   func::FuncOp func;
   Copier &copier;
   llvm::DenseMap<Value, int64_t> outputs;
+  /// What launches compute in place of an entry of a stacked result.
+  llvm::DenseMap<Value, OpResult> stacks;
 };
 
 struct PlanMemory : attn::impl::PlanMemoryBase<PlanMemory> {

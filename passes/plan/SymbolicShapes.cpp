@@ -35,6 +35,10 @@ std::optional<DimExpr> SymbolicShapes::valueOf(Value index) const {
   return it == indices.end() ? std::nullopt : std::optional(it->second);
 }
 
+DimExpr SymbolicShapes::stepsOf(ScanOp scan) const {
+  return shapeOf(scan.getInputs().front()).front();
+}
+
 FailureOr<DimExpr> SymbolicShapes::elementsOf(Value tensor) const {
   DimExpr product = DimExpr::constant(1);
   for (const DimExpr &dim : shapeOf(tensor)) {
@@ -90,7 +94,7 @@ LogicalResult SymbolicShapes::visitRegion(Region &region) {
 LogicalResult SymbolicShapes::visit(Operation *op) {
   if (isa<LaunchOp>(op))
     return visitLaunch(op);
-  if (isa<scf::ForOp>(op))
+  if (isa<scf::ForOp, ScanOp>(op))
     return visitLoop(op);
   if (op->getNumResults() == 1 && op->getResult(0).getType().isIndex())
     return visitIndexOp(op);
@@ -105,22 +109,50 @@ LogicalResult SymbolicShapes::visit(Operation *op) {
   return success();
 }
 
-/// Tensors carried by a loop over layers keep their shape.
+/// Tensors carried by a loop keep their shape.
 LogicalResult SymbolicShapes::visitLoop(Operation *op) {
-  auto loop = cast<scf::ForOp>(op);
+  auto loop = cast<LoopLikeOpInterface>(op);
   for (auto [init, argument, result] : llvm::zip_equal(
-           loop.getInitArgs(), loop.getRegionIterArgs(), loop.getResults())) {
+           loop.getInits(), loop.getRegionIterArgs(), *loop.getLoopResults())) {
     copyShape(init, argument);
     copyShape(init, result);
   }
-  if (failed(visitRegion(loop.getRegion())))
+  auto scan = dyn_cast<ScanOp>(op);
+  if (scan && failed(visitSteps(scan)))
+    return failure();
+  if (failed(visitRegion(*loop.getLoopRegions().front())))
     return failure();
   for (auto [i, init, yielded] :
-       llvm::enumerate(loop.getInitArgs(), loop.getYieldedValues()))
+       llvm::enumerate(loop.getInits(), loop.getYieldedValues()))
     if (shapeOf(init) != shapeOf(yielded))
-      return loop.emitError("expects carried value ")
+      return op->emitError("expects carried value ")
              << i << " to keep its sizes";
+  if (scan)
+    stackShapes(scan);
   return success();
+}
+
+/// What the body of a scan sees of its inputs, which have equally many steps.
+LogicalResult SymbolicShapes::visitSteps(ScanOp scan) {
+  DimExpr steps = stepsOf(scan);
+  for (auto [i, input] : llvm::enumerate(scan.getInputs())) {
+    SmallVector<DimExpr> shape(shapeOf(input));
+    if (shape.front() != steps)
+      return scan.emitError("expects input ")
+             << i << " to have as many steps as input 0";
+    shapes[scan.getStepArgument(i)] = llvm::to_vector(llvm::drop_begin(shape));
+  }
+  return success();
+}
+
+void SymbolicShapes::stackShapes(ScanOp scan) {
+  DimExpr steps = stepsOf(scan);
+  for (auto [result, entry] :
+       llvm::zip_equal(scan.getStacked(), scan.getStepOutputs())) {
+    SmallVector<DimExpr> shape{steps};
+    llvm::append_range(shape, shapeOf(entry.get()));
+    shapes[result] = std::move(shape);
+  }
 }
 
 LogicalResult SymbolicShapes::visitIndexOp(Operation *op) {

@@ -24,6 +24,7 @@ namespace attn {
 
 class AttentionOp;
 class LaunchOp;
+class ScanOp;
 
 /// The symbolic shape of every tensor of a function whose arguments name their
 /// dynamic dimensions (attn.dims).
@@ -41,6 +42,8 @@ public:
   }
   /// The value of an index, or null where it is no polynomial.
   std::optional<DimExpr> valueOf(mlir::Value index) const;
+  /// How often the body of a scan runs.
+  DimExpr stepsOf(ScanOp scan) const;
   /// The shapes within the kernel of a launch of this function. Launches of
   /// one kernel may differ in them.
   mlir::FailureOr<SymbolicShapes> insideOf(LaunchOp launch) const;
@@ -51,6 +54,8 @@ private:
   mlir::LogicalResult visitRegion(mlir::Region &region);
   mlir::LogicalResult visit(mlir::Operation *op);
   mlir::LogicalResult visitLoop(mlir::Operation *op);
+  mlir::LogicalResult visitSteps(ScanOp scan);
+  void stackShapes(ScanOp scan);
   mlir::LogicalResult visitIndexOp(mlir::Operation *op);
   using Shape = mlir::FailureOr<llvm::SmallVector<DimExpr>>;
   Shape resultShape(mlir::Operation *op, mlir::OpResult result);

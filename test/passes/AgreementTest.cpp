@@ -46,6 +46,7 @@ INSTANTIATE_TEST_SUITE_P(Passes, Agreement,
                          testing::Values("fuse-epilogue.mlir", "fuse-maps.mlir",
                                          "fuse-projections.mlir",
                                          "fuse-prologue.mlir",
+                                         "hoist-from-scans.mlir",
                                          "raise-attention.mlir",
                                          "raise-attention-forms.mlir"));
 

@@ -189,3 +189,29 @@ func.func @reshape_between(%x: tensor<8x16xf32>, %w: tensor<16x16xf32>) -> tenso
   } -> tensor<8x4x4xf32>
   return %z : tensor<8x4x4xf32>
 }
+
+// -----
+
+#id = affine_map<(i, c) -> (i, c)>
+
+// A map in the body of a scan does not take the linear in front of it along into every step.
+// CHECK-LABEL: func @into_scan
+// CHECK: attn.linear
+// CHECK: attn.scan
+// CHECK: linalg.generic
+func.func @into_scan(%x: tensor<4x8xf32>, %w: tensor<16x8xf32>, %s: tensor<5x4x16xf32>, %h: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  %y = attn.linear %x weights(%w : tensor<16x8xf32>) : tensor<4x8xf32> -> tensor<4x16xf32>
+  %e = tensor.empty() : tensor<4x16xf32>
+  %last = attn.scan carry(%h : tensor<4x16xf32>) over(%s : tensor<5x4x16xf32>) {
+  ^bb0(%a: tensor<4x16xf32>, %st: tensor<4x16xf32>):
+    // expected-remark @below {{[Missed] linalg.generic | Category:attn-fuse-epilogue | Reason="it runs in every step of a scan, the linear only once"}}
+    %n = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}
+        ins(%y, %st : tensor<4x16xf32>, tensor<4x16xf32>) outs(%e : tensor<4x16xf32>) {
+    ^bb0(%p: f32, %q: f32, %o: f32):
+      %0 = arith.addf %p, %q : f32
+      linalg.yield %0 : f32
+    } -> tensor<4x16xf32>
+    attn.yield %n : tensor<4x16xf32>
+  } : tensor<4x16xf32>
+  return %last : tensor<4x16xf32>
+}

@@ -159,3 +159,35 @@ func.func @coordinates(%x: tensor<?x?xf32>, %e: tensor<?x?xf32>) -> tensor<?x?xf
   } -> tensor<?x?xf32>
   return %1 : tensor<?x?xf32>
 }
+
+// -----
+
+#id = affine_map<(i, j) -> (i, j)>
+
+// CHECK-LABEL: func @into_scan
+// CHECK: linalg.generic
+// CHECK: linalg.transpose
+// CHECK: attn.scan
+// CHECK: linalg.generic
+func.func @into_scan(%x: tensor<4x8xf32>, %z: tensor<8x4xf32>, %e: tensor<4x8xf32>, %s: tensor<5x4x8xf32>) -> tensor<5x4x8xf32> {
+  // expected-remark @below {{[Missed] linalg.generic | Category:attn-fuse-maps | Reason="its reader runs in every step of a scan, it only once"}}
+  %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      %t = math.tanh %a : f32
+      linalg.yield %t : f32
+  } -> tensor<4x8xf32>
+  %t = linalg.transpose ins(%z : tensor<8x4xf32>) outs(%e : tensor<4x8xf32>) permutation = [1, 0]
+  %y = attn.scan over(%s : tensor<5x4x8xf32>) {
+  ^bb0(%st: tensor<4x8xf32>):
+    %1 = linalg.generic {indexing_maps = [#id, #id, #id, #id], iterator_types = ["parallel", "parallel"]}
+        ins(%0, %t, %st : tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) {
+      ^bb0(%a: f32, %b: f32, %c: f32, %o: f32):
+        %2 = arith.addf %a, %b : f32
+        %3 = arith.addf %2, %c : f32
+        linalg.yield %3 : f32
+    } -> tensor<4x8xf32>
+    attn.yield %1 : tensor<4x8xf32>
+  } : tensor<5x4x8xf32>
+  return %y : tensor<5x4x8xf32>
+}

@@ -54,3 +54,20 @@ func.func @several_axes(%x: tensor<8x16xf32>, %w: tensor<16x16xf32>) -> tensor<8
   %y = attn.linear %n weights(%w : tensor<16x16xf32>) : tensor<8x16xf32> -> tensor<8x16xf32>
   return %y : tensor<8x16xf32>
 }
+
+// -----
+
+// CHECK-LABEL: func @into_scan
+// CHECK: %[[N:.*]] = attn.rms_norm
+// CHECK: attn.scan
+// CHECK: attn.linear %[[N]]
+func.func @into_scan(%x: tensor<4x16xf32>, %w: tensor<16x16xf32>, %s: tensor<5x4x16xf32>, %h: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  // expected-remark @below {{[Missed] attn.rms_norm | Category:attn-fuse-prologue | Reason="the linear runs in every step of a scan, the norm only once"}}
+  %n = attn.rms_norm %x eps 1.0e-6 : tensor<4x16xf32>
+  %last = attn.scan carry(%h : tensor<4x16xf32>) over(%s : tensor<5x4x16xf32>) {
+  ^bb0(%a: tensor<4x16xf32>, %st: tensor<4x16xf32>):
+    %y = attn.linear %n weights(%w : tensor<16x16xf32>) : tensor<4x16xf32> -> tensor<4x16xf32>
+    attn.yield %y : tensor<4x16xf32>
+  } : tensor<4x16xf32>
+  return %last : tensor<4x16xf32>
+}

@@ -156,3 +156,51 @@ func.func @second(%x: tensor<?x4xf32> {attn.dims = ["n", ""]}) -> tensor<?x4xf32
   %z = attn.linear %y weights(%b : tensor<4x4xf32>) : tensor<?x4xf32> -> tensor<?x4xf32>
   return %z : tensor<?x4xf32>
 }
+
+// -----
+
+// A weight that the body of a scan reads is a parameter of the model, outside of the scan.
+// CHECK-LABEL: func @scan
+// CHECK: %[[W:.*]] = attn.get_parameter [@[[P:.*]]] : tensor<4x4xf32>
+// CHECK: attn.scan
+// CHECK-NOT: attn.weight
+// CHECK: attn.linear %{{.*}} weights(%[[W]] : tensor<4x4xf32>)
+// CHECK: attn.yield
+// CHECK: attn.get_parameter [@[[P]]]
+// CHECK: attn.parameter @[[P]]
+// CHECK-NOT: attn.parameter
+func.func @scan(%x: tensor<?x?x4xf32> {attn.dims = ["steps", "n", ""]}, %h: tensor<?x4xf32> {attn.dims = ["n", ""]}) -> tensor<?x4xf32> {
+  %last = attn.scan carry(%h : tensor<?x4xf32>) over(%x : tensor<?x?x4xf32>) {
+  ^bb0(%s: tensor<?x4xf32>, %xt: tensor<?x4xf32>):
+    %w = attn.weight "w" : tensor<4x4xf32>
+    %y = attn.linear %s weights(%w : tensor<4x4xf32>) : tensor<?x4xf32> -> tensor<?x4xf32>
+    %n = arith.addf %xt, %y : tensor<?x4xf32>
+    attn.yield %n : tensor<?x4xf32>
+  } : tensor<?x4xf32>
+  %v = attn.weight "w" : tensor<4x4xf32>
+  %z = attn.linear %last weights(%v : tensor<4x4xf32>) : tensor<?x4xf32> -> tensor<?x4xf32>
+  return %z : tensor<?x4xf32>
+}
+
+// -----
+
+// A scan over constants alone is one, with what its body reads.
+// CHECK-LABEL: func @constant_scan
+// CHECK: attn.get_parameter
+// CHECK-NOT: attn.scan
+// CHECK: return
+// CHECK: attn.parameter
+// CHECK: attn.scan
+func.func @constant_scan(%x: tensor<?x4xf32> {attn.dims = ["n", ""]}) -> tensor<?x4xf32> {
+  %h = attn.weight "h" : tensor<4x4xf32>
+  %s = attn.weight "s" : tensor<3x4x4xf32>
+  %w = attn.weight "w" : tensor<4x4xf32>
+  %last = attn.scan carry(%h : tensor<4x4xf32>) over(%s : tensor<3x4x4xf32>) {
+  ^bb0(%a: tensor<4x4xf32>, %b: tensor<4x4xf32>):
+    %0 = arith.addf %a, %b : tensor<4x4xf32>
+    %1 = arith.mulf %0, %w : tensor<4x4xf32>
+    attn.yield %1 : tensor<4x4xf32>
+  } : tensor<4x4xf32>
+  %y = attn.linear %x weights(%last : tensor<4x4xf32>) : tensor<?x4xf32> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}

@@ -265,3 +265,34 @@ func.func @two_blocks(%x: tensor<4xf32>) -> tensor<4xf32> {
 ^next:
   return %x : tensor<4xf32>
 }
+
+// -----
+
+// The body of a scan is launches, of the same kernels as what stands around it; its reshapes take their sizes from the model's
+// arguments.
+// CHECK-LABEL: func @scan
+// CHECK-SAME: %[[X:.*]]: tensor<?x?x8xf32> {{.*}}, %[[H:.*]]: tensor<?x8xf32>
+// CHECK: %[[BATCH:.*]] = tensor.dim %[[X]], %{{.*}}
+// CHECK: %[[FIRST:.*]] = attn.launch @softmax_0(%[[H]])
+// CHECK: attn.scan carry(%[[FIRST]] : tensor<?x8xf32>) over(%[[X]] : tensor<?x?x8xf32>) {
+// CHECK-NEXT: ^bb0(%[[S:.*]]: tensor<?x8xf32>, %[[XT:.*]]: tensor<?x8xf32>):
+// CHECK-NEXT: %[[N:.*]] = attn.launch @softmax_0(%[[S]])
+// CHECK-NEXT: %[[E:.*]] = tensor.expand_shape %[[N]] {{.*}} output_shape [%[[BATCH]], 2, 4]
+// CHECK-NEXT: %[[G:.*]] = attn.launch @gelu_0(%[[E]])
+// CHECK-NEXT: attn.yield %[[N]], %[[G]]
+// CHECK-COUNT-2: attributes {attn.kernel}
+// CHECK-NOT: attn.kernel
+func.func @scan(%x: tensor<?x?x8xf32> {attn.dims = ["steps", "batch", ""]}, %h: tensor<?x8xf32> {attn.dims = ["batch", ""]})
+    -> tensor<?x?x2x4xf32> {
+  %c0 = arith.constant 0 : index
+  %first = attn.softmax %h axis 1 : tensor<?x8xf32>
+  %last, %y = attn.scan carry(%first : tensor<?x8xf32>) over(%x : tensor<?x?x8xf32>) {
+  ^bb0(%s: tensor<?x8xf32>, %xt: tensor<?x8xf32>):
+    %n = attn.softmax %s axis 1 : tensor<?x8xf32>
+    %batch = tensor.dim %xt, %c0 : tensor<?x8xf32>
+    %e = tensor.expand_shape %n [[0], [1, 2]] output_shape [%batch, 2, 4] : tensor<?x8xf32> into tensor<?x2x4xf32>
+    %g = attn.gelu %e : tensor<?x2x4xf32>
+    attn.yield %n, %g : tensor<?x8xf32>, tensor<?x2x4xf32>
+  } : tensor<?x8xf32>, tensor<?x?x2x4xf32>
+  return %y : tensor<?x?x2x4xf32>
+}

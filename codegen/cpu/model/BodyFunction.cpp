@@ -59,6 +59,9 @@ private:
       } else if (auto loop = dyn_cast<scf::ForOp>(op)) {
         if (failed(emitLoop(loop)))
           return failure();
+      } else if (auto scan = dyn_cast<ScanOp>(op)) {
+        if (failed(emitScan(scan)))
+          return failure();
       } else if (isView(&op)) {
         pointers[op.getResult(0)] = pointers.lookup(op.getOperand(0));
       } else if (!op.hasTrait<OpTrait::IsTerminator>() &&
@@ -81,7 +84,8 @@ private:
     auto buffers = launch->getAttrOfType<DenseI64ArrayAttr>(kBuffersAttr);
     for (auto [output, buffer] :
          llvm::zip_equal(launch.getOutputs(), buffers.asArrayRef())) {
-      Value data = resultMemory(launch, buffer);
+      Value entry = entries.lookup(output);
+      Value data = entry ? entry : resultMemory(launch, buffer);
       pointers[output] = data;
       word = storeOperand(block, word, output, data, *sizes);
     }
@@ -91,6 +95,10 @@ private:
   Value resultMemory(LaunchOp launch, int64_t buffer) {
     if (isInPlace(launch))
       return pointers.lookup(launch.getInputs().front());
+    return bufferMemory(buffer);
+  }
+
+  Value bufferMemory(int64_t buffer) {
     if (buffer < 0)
       return words.loadPointer(outputs, -1 - buffer);
     return words.at(workspace, words.loadWord(offsets, buffer));
@@ -168,12 +176,6 @@ private:
   }
 
   LogicalResult emitLoop(scf::ForOp loop) {
-    OpBuilder &builder = words.builder;
-    Region *region = builder.getBlock()->getParent();
-    SmallVector<Type> types{words.word};
-    types.append(loop.getInitArgs().size(), words.pointer);
-    SmallVector<Location> locations(types.size(), words.loc);
-
     std::optional<APInt> count = loop.getStaticTripCount();
     if (!count || getConstantIntValue(loop.getLowerBound()) != 0 ||
         getConstantIntValue(loop.getStep()) != 1)
@@ -181,8 +183,51 @@ private:
                             "of 1");
     if (!llvm::all_of(loop.getResultTypes(), llvm::IsaPred<RankedTensorType>))
       return loop.emitError("expects layers to carry tensors");
+    return emitIterations(
+        loop, words.constant(count->getSExtValue()),
+        [&](Value index) { indices[loop.getInductionVar()] = index; });
+  }
+
+  /// What a scan goes over, and what it stacks, lies step after step.
+  LogicalResult emitScan(ScanOp scan) {
+    auto buffers = scan->getAttrOfType<DenseI64ArrayAttr>(kBuffersAttr);
+    for (auto [result, buffer] :
+         llvm::zip_equal(scan.getStacked(), buffers.asArrayRef()))
+      pointers[result] = bufferMemory(buffer);
+    Value steps = sizes->get(shapes.stepsOf(scan));
+    auto enterStep = [&](Value index) {
+      Value step = index;
+      if (scan.getReversed())
+        step = words.subtract(words.subtract(steps, words.constant(1)), index);
+      for (auto [i, input] : llvm::enumerate(scan.getInputs()))
+        pointers[scan.getStepArgument(i)] = entryAt(input, step);
+      for (auto [result, entry] :
+           llvm::zip_equal(scan.getStacked(), scan.getStepOutputs()))
+        entries[memoryOf(entry.get())] = entryAt(result, step);
+    };
+    return emitIterations(scan, steps, enterStep);
+  }
+
+  /// Where the entry of a step begins in a tensor with the steps in front.
+  Value entryAt(Value tensor, Value step) {
+    auto type = cast<RankedTensorType>(tensor.getType());
+    Value bytes = words.constant((type.getElementTypeBitWidth() + 7) / 8);
+    for (const DimExpr &dim : shapes.shapeOf(tensor).drop_front())
+      bytes = words.multiply(bytes, sizes->get(dim));
+    return words.at(pointers.lookup(tensor), words.multiply(step, bytes));
+  }
+
+  /// Runs the body `count` times. `enter` is given the number of the iteration
+  /// at the body's start.
+  LogicalResult emitIterations(LoopLikeOpInterface loop, Value count,
+                               function_ref<void(Value)> enter) {
+    OpBuilder &builder = words.builder;
+    Region *region = builder.getBlock()->getParent();
+    SmallVector<Type> types{words.word};
+    types.append(loop.getInits().size(), words.pointer);
+    SmallVector<Location> locations(types.size(), words.loc);
     SmallVector<Value> initial{words.constant(0)};
-    for (Value init : loop.getInitArgs())
+    for (Value init : loop.getInits())
       initial.push_back(pointers.lookup(init));
 
     Block *before = builder.getBlock();
@@ -195,17 +240,16 @@ private:
 
     builder.setInsertionPointToEnd(header);
     Value index = header->getArgument(0);
-    Value more =
-        LLVM::ICmpOp::create(builder, words.loc, LLVM::ICmpPredicate::slt,
-                             index, words.constant(count->getSExtValue()));
+    Value more = LLVM::ICmpOp::create(builder, words.loc,
+                                      LLVM::ICmpPredicate::slt, index, count);
     LLVM::CondBrOp::create(builder, words.loc, more, body, behind);
 
     builder.setInsertionPointToEnd(body);
-    indices[loop.getInductionVar()] = index;
     for (auto [argument, carried] : llvm::zip_equal(
              loop.getRegionIterArgs(), header->getArguments().drop_front()))
       pointers[argument] = carried;
-    if (failed(emit(*loop.getBody())))
+    enter(index);
+    if (failed(emit(loop.getLoopRegions().front()->front())))
       return failure();
     SmallVector<Value> next{words.add(index, words.constant(1))};
     for (Value yielded : loop.getYieldedValues())
@@ -214,7 +258,7 @@ private:
 
     builder.setInsertionPointToEnd(behind);
     for (auto [result, carried] : llvm::zip_equal(
-             loop.getResults(), header->getArguments().drop_front()))
+             *loop.getLoopResults(), header->getArguments().drop_front()))
       pointers[result] = carried;
     return success();
   }
@@ -224,6 +268,8 @@ private:
   SizeBuilder *sizes = nullptr;
   llvm::DenseMap<Value, Value> pointers;
   llvm::DenseMap<Value, Value> indices;
+  /// What is computed in place of an entry of a stacked result.
+  llvm::DenseMap<Value, Value> entries;
   unsigned tables = 0;
 };
 

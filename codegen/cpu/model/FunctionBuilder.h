@@ -45,6 +45,9 @@ public:
   mlir::Value add(mlir::Value a, mlir::Value b) {
     return mlir::LLVM::AddOp::create(builder, loc, a, b);
   }
+  mlir::Value subtract(mlir::Value a, mlir::Value b) {
+    return mlir::LLVM::SubOp::create(builder, loc, a, b);
+  }
   mlir::Value multiply(mlir::Value a, mlir::Value b) {
     return mlir::LLVM::MulOp::create(builder, loc, a, b);
   }

@@ -49,6 +49,19 @@ static LogicalResult verifyPlan(func::FuncOp model) {
            << buffers << " buffers or " << outputs
            << " outputs for each result";
   });
+  if (result.wasInterrupted())
+    return failure();
+  result = model.walk([&](ScanOp scan) -> WalkResult {
+    auto numbers = scan->getAttrOfType<DenseI64ArrayAttr>(kBuffersAttr);
+    if (numbers && numbers.size() == llvm::range_size(scan.getStacked()) &&
+        llvm::all_of(numbers.asArrayRef(), [&](int64_t number) {
+          return number < buffers && number >= -outputs;
+        }))
+      return WalkResult::advance();
+    return scan.emitError("expects in '")
+           << kBuffersAttr << "' one of " << buffers << " buffers or "
+           << outputs << " outputs for each stacked result";
+  });
   return failure(result.wasInterrupted());
 }
 

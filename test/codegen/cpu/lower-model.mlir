@@ -182,3 +182,58 @@ func.func @steps(%x: tensor<4xf32>) attributes {attn.buffer_bytes = [], attn.sym
 func.func @number(%n: index) attributes {attn.buffer_bytes = [], attn.symbols = []} {
   return
 }
+
+// -----
+
+// A scan is a loop of as many steps as the dimension says, read when called: the entry of a step, 16 batch bytes, is read where
+// it lies and written where it belongs, the last one first.
+// CHECK-LABEL: llvm.func @scan_avx2_body(
+// CHECK: %[[STEPS:.*]] = llvm.add %{{.*}}, %{{.*}} : i64
+// CHECK: llvm.br ^[[HEADER:bb[0-9]+]](%{{.*}}, %{{.*}} : i64, !llvm.ptr)
+// CHECK: ^[[HEADER]](%[[STEP:.*]]: i64, %[[STATE:.*]]: !llvm.ptr):
+// CHECK: %[[MORE:.*]] = llvm.icmp "slt" %[[STEP]], %[[STEPS]] : i64
+// CHECK: llvm.cond_br %[[MORE]], ^[[BODY:bb[0-9]+]], ^[[BEHIND:bb[0-9]+]]
+// CHECK: ^[[BODY]]:
+// CHECK: %[[LAST:.*]] = llvm.sub %[[STEPS]], %{{.*}} : i64
+// CHECK: %[[AT:.*]] = llvm.sub %[[LAST]], %[[STEP]] : i64
+// CHECK: llvm.mul %[[AT]], %{{.*}} : i64
+// CHECK: %[[X:.*]] = llvm.getelementptr
+// CHECK: llvm.mul %[[AT]], %{{.*}} : i64
+// CHECK: %[[Y:.*]] = llvm.getelementptr
+// CHECK: llvm.store %[[STATE]]
+// CHECK: llvm.store %[[X]]
+// CHECK: llvm.store %[[Y]]
+// CHECK: llvm.br ^[[HEADER]](%{{.*}}, %[[Y]] : i64, !llvm.ptr)
+// CHECK: ^[[BEHIND]]:
+// CHECK-NEXT: llvm.mlir.constant(0 : i32)
+#shape = affine_map<()[steps, batch] -> (batch, 4)>
+func.func private @f(%h: tensor<?x4xf32>, %x: tensor<?x4xf32>) -> tensor<?x4xf32> attributes {attn.kernel} {
+  %y = attn.softmax %h axis 1 : tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+func.func @scan(%x: tensor<?x?x4xf32> {attn.dims = ["steps", "batch", ""]}, %h: tensor<?x4xf32> {attn.dims = ["batch", ""]})
+    -> tensor<?x?x4xf32> attributes {attn.buffer_bytes = [], attn.symbols = ["steps", "batch"]} {
+  %last, %y = attn.scan carry(%h : tensor<?x4xf32>) over(%x : tensor<?x?x4xf32>) reversed {
+  ^bb0(%s: tensor<?x4xf32>, %xt: tensor<?x4xf32>):
+    %n = attn.launch @f(%s, %xt) {attn.buffers = array<i64: -1>, attn.shapes = [#shape]} : (tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x4xf32>
+    attn.yield %n, %n : tensor<?x4xf32>, tensor<?x4xf32>
+  } {attn.buffers = array<i64: -1>} : tensor<?x4xf32>, tensor<?x?x4xf32>
+  return %y : tensor<?x?x4xf32>
+}
+
+// -----
+
+#shape = affine_map<() -> (4)>
+func.func private @f(%x: tensor<4xf32>) -> tensor<4xf32> attributes {attn.kernel} {
+  %y = attn.softmax %x axis 0 : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func @no_such_stack(%x: tensor<3x4xf32>) -> tensor<3x4xf32> attributes {attn.buffer_bytes = [], attn.symbols = []} {
+  // expected-error @below {{expects in 'attn.buffers' one of 0 buffers or 1 outputs for each stacked result}}
+  %y = attn.scan over(%x : tensor<3x4xf32>) {
+  ^bb0(%xt: tensor<4xf32>):
+    %n = attn.launch @f(%xt) {attn.buffers = array<i64: -1>, attn.shapes = [#shape]} : (tensor<4xf32>) -> tensor<4xf32>
+    attn.yield %n : tensor<4xf32>
+  } {attn.buffers = array<i64: 0>} : tensor<3x4xf32>
+  return %y : tensor<3x4xf32>
+}

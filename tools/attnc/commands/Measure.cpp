@@ -160,7 +160,7 @@ Expected<BenchReport> attn::tool::measureLibrary(const CommandLine &line,
   if (!inputs)
     return inputs.takeError();
   ArrayRef<int64_t> dims = inputs->dims;
-  auto launches = readLaunches((*engine)->program());
+  auto launches = readLaunches((*engine)->program(), dims);
   if (!launches)
     return launches.takeError();
   auto flops = readWork(line, *launches, dims);

@@ -202,7 +202,7 @@ attn::tool::measureGeneration(const CommandLine &line, StringRef path,
   attn_dim_info dims[] = {{"batch", 1, kMostSequences},
                           {"tokens", 1, longest - *newTokens}};
   auto sizes = chooseSizes(line, dims, usualSize);
-  auto launches = readLaunches(program);
+  auto launches = readLaunches(program, /*dims=*/{});
   if (!sizes || !launches)
     return joinErrors(sizes.takeError(), launches.takeError());
   GenerationReport report;

@@ -5,7 +5,6 @@
 
 #include "codegen/reference/Evaluator.h"
 #include "dialect/AttnDialect.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "passes/Cost.h"
 #include "tools/attnc/engine/Launches.h"
@@ -163,11 +162,12 @@ void appendShares(mlir::Block &block, const SymbolicShapes &shapes,
       bool counts = pairs && pairs->counts.all() > 0;
       shares.push_back(counts ? pairs->counts.computed() / pairs->counts.all()
                               : 1);
-    } else if (auto loop = dyn_cast<mlir::scf::ForOp>(op)) {
+    } else if (auto loop = dyn_cast<mlir::LoopLikeOpInterface>(op)) {
       std::vector<double> once;
-      appendShares(*loop.getBody(), shapes, run, target, once);
-      for (int64_t i = 0, n = loop.getStaticTripCount()->getSExtValue(); i < n;
-           ++i)
+      appendShares(loop.getLoopRegions().front()->front(), shapes, run, target,
+                   once);
+      double times = evaluate(*iterationsOf(loop, shapes), run.sizes);
+      for (int64_t i = 0; i < times; ++i)
         append_range(shares, once);
     }
   }

@@ -4,7 +4,7 @@
 #include "tools/attnc/engine/Launches.h"
 
 #include "dialect/AttnOps.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "passes/Cost.h"
 
 using namespace llvm;
 using namespace attn;
@@ -49,15 +49,20 @@ Expected<json::Array> describeBlock(mlir::Block &block,
           attention && !attention.getKeep().empty())
         object["keep"] = true;
       array.push_back(std::move(object));
-    } else if (auto loop = dyn_cast<mlir::scf::ForOp>(op)) {
-      std::optional<APInt> count = loop.getStaticTripCount();
+    } else if (auto loop = dyn_cast<mlir::LoopLikeOpInterface>(op)) {
+      std::optional<DimExpr> count = iterationsOf(loop, shapes);
       if (!count)
         return fail("expects a constant number of layers");
-      auto launches = describeBlock(*loop.getBody(), shapes);
+      auto launches =
+          describeBlock(loop.getLoopRegions().front()->front(), shapes);
       if (!launches)
         return launches.takeError();
-      array.push_back(json::Object{{"repeat", count->getSExtValue()},
-                                   {"launches", std::move(*launches)}});
+      json::Object repeated{{"launches", std::move(*launches)}};
+      if (std::optional<int64_t> times = count->asConstant())
+        repeated["repeat"] = *times;
+      else
+        repeated["repeat"] = writePolynomial(*count, shapes.symbols());
+      array.push_back(std::move(repeated));
     }
   }
   return array;
@@ -66,7 +71,8 @@ Expected<json::Array> describeBlock(mlir::Block &block,
 /// Reads what describeBlock wrote.
 class LaunchReader {
 public:
-  LaunchReader(const attn_program &program) : program(program) {}
+  LaunchReader(const attn_program &program, ArrayRef<int64_t> dims)
+      : program(program), dims(dims) {}
 
   Error readArray(const json::Array &array, std::vector<Launch> &launches) {
     for (const json::Value &value : array) {
@@ -83,16 +89,20 @@ public:
 
 private:
   Error readObject(const json::Object &object, std::vector<Launch> &launches) {
-    if (auto repeat = object.getInteger("repeat")) {
+    if (const json::Value *repeat = object.get("repeat")) {
       const json::Array *body = object.getArray("launches");
-      if (!body || *repeat < 0)
+      auto count = readTimes(*repeat);
+      if (!count)
+        return count.takeError();
+      double times = *count;
+      if (!body || times < 0)
         return fail("expects a repeat of launches");
       std::vector<Launch> once;
       if (Error error = readArray(*body, once))
         return error;
-      if (once.size() * static_cast<double>(*repeat) > kMostLaunches)
+      if (once.size() * times > kMostLaunches)
         return fail("there are more than " + Twine(kMostLaunches));
-      for (int64_t i = 0; i < *repeat; ++i)
+      for (int64_t i = 0; i < times; ++i)
         llvm::append_range(launches, once);
       return Error::success();
     }
@@ -108,6 +118,17 @@ private:
     launches.push_back({kernel->str(), *work, *bytes,
                         object.getBoolean("keep").value_or(false)});
     return Error::success();
+  }
+
+  Expected<double> readTimes(const json::Value &repeat) {
+    if (auto times = repeat.getAsInteger())
+      return *times;
+    if (dims.size() != program.dim_count || !repeat.getAsArray())
+      return fail("expects how often launches are repeated");
+    auto polynomial = readPolynomial(*repeat.getAsArray());
+    if (!polynomial)
+      return polynomial.takeError();
+    return evaluate(*polynomial, dims);
   }
 
   Expected<DimExpr> readPolynomial(const json::Array &terms) {
@@ -141,6 +162,7 @@ private:
   }
 
   const attn_program &program;
+  ArrayRef<int64_t> dims;
 };
 
 } // namespace
@@ -160,14 +182,14 @@ Expected<json::Array> attn::tool::describeLaunches(mlir::func::FuncOp planned) {
 }
 
 Expected<std::vector<Launch>>
-attn::tool::readLaunches(const attn_program &program) {
+attn::tool::readLaunches(const attn_program &program, ArrayRef<int64_t> dims) {
   Expected<json::Value> root = json::parse(program.description);
   if (!root)
     return root.takeError();
   const json::Object *object = root->getAsObject();
   const json::Array *array = object ? object->getArray("launches") : nullptr;
   std::vector<Launch> launches;
-  Error error = array ? LaunchReader(program).readArray(*array, launches)
+  Error error = array ? LaunchReader(program, dims).readArray(*array, launches)
                       : fail("there is no list");
   if (error)
     return fail("the launches in the description of '" + Twine(program.name) +

@@ -22,7 +22,8 @@ AttentionOp attentionOf(LaunchOp launch);
 /// The launches of a planned model for its description, in order:
 /// {"kernel": "linear_0", "flops": [[2048, "batch", "sequence"], [64]],
 /// "weight_bytes": [[4096]]}, the terms of polynomials, with "keep": true where
-/// a run may compute less; or {"repeat": 12, "launches": [...]}.
+/// a run may compute less; or {"repeat": 12, "launches": [...]}, where "repeat"
+/// is a polynomial in a scan of a dynamic number of steps.
 llvm::Expected<llvm::json::Array> describeLaunches(mlir::func::FuncOp planned);
 
 struct Launch {
@@ -34,8 +35,9 @@ struct Launch {
 };
 
 /// The launches of one run in order, loops expanded, from the program's
-/// description.
-llvm::Expected<std::vector<Launch>> readLaunches(const attn_program &program);
+/// description. `dims` are the sizes of its dimensions, needed for scans.
+llvm::Expected<std::vector<Launch>> readLaunches(const attn_program &program,
+                                                 llvm::ArrayRef<int64_t> dims);
 
 } // namespace attn::tool
 

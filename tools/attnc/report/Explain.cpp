@@ -4,9 +4,9 @@
 #include "tools/attnc/report/Explain.h"
 
 #include "dialect/AttnOps.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Remarks.h"
 #include "passes/Cost.h"
+#include "passes/ModelFunctions.h"
 #include "tools/attnc/report/Places.h"
 #include "tools/attnc/report/Prediction.h"
 #include "tools/attnc/report/Structure.h"
@@ -82,9 +82,10 @@ public:
       Error error = Error::success();
       if (auto launch = dyn_cast<LaunchOp>(op))
         error = addLaunch(launch, times);
-      else if (auto loop = dyn_cast<mlir::scf::ForOp>(op))
-        error = add(*loop.getBody(),
-                    times * loop.getStaticTripCount()->getSExtValue());
+      else if (auto loop = dyn_cast<mlir::LoopLikeOpInterface>(op))
+        error = add(loop.getLoopRegions().front()->front(),
+                    times * static_cast<int64_t>(evaluate(
+                                *iterationsOf(loop, shapes), run.sizes)));
       if (error)
         return error;
     }
@@ -152,11 +153,11 @@ private:
 
 Explainer::Explainer(mlir::func::FuncOp function)
     : remarks(std::make_shared<RemarkList>()) {
-  for (mlir::Operation &op : function.getBody().front()) {
-    std::string name = computationName(&op);
+  for (mlir::Operation *op : modelOperations(function)) {
+    std::string name = computationName(op);
     if (name.empty())
       continue;
-    for (const std::string &place : placesOf(op.getLoc())) {
+    for (const std::string &place : placesOf(op->getLoc())) {
       std::vector<std::string> &names = operations[place];
       if (!is_contained(names, name))
         names.push_back(name);

@@ -4,7 +4,6 @@
 #include "tools/attnc/report/Prediction.h"
 
 #include "dialect/AttnOps.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "passes/Cost.h"
 
 using namespace llvm;
@@ -28,13 +27,14 @@ predictBlock(mlir::Block &block, const TargetSpec &target, size_t threads,
              const SymbolicShapes &shapes, ArrayRef<int64_t> sizes) {
   double total = 0;
   for (mlir::Operation &op : block) {
-    if (auto loop = dyn_cast<mlir::scf::ForOp>(op)) {
+    if (auto loop = dyn_cast<mlir::LoopLikeOpInterface>(op)) {
       std::optional<double> body =
-          predictBlock(*loop.getBody(), target, threads, shapes, sizes);
-      std::optional<APInt> count = loop.getStaticTripCount();
+          predictBlock(loop.getLoopRegions().front()->front(), target, threads,
+                       shapes, sizes);
+      std::optional<DimExpr> count = iterationsOf(loop, shapes);
       if (!body || !count)
         return std::nullopt;
-      total += *body * static_cast<double>(count->getSExtValue());
+      total += *body * evaluate(*count, sizes);
     } else if (isa<LaunchOp>(op)) {
       std::optional<Cost> cost = costOf(&op, shapes);
       if (!cost)

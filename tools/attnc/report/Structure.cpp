@@ -6,6 +6,7 @@
 #include "dialect/AttnOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "passes/ModelFunctions.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -26,7 +27,7 @@ std::string attn::tool::scopeOf(StringRef weight) {
 }
 
 std::string attn::tool::computationName(mlir::Operation *op) {
-  if (isa<WeightOp, ParameterOp, GetParameterOp>(op))
+  if (isa<WeightOp, ParameterOp, GetParameterOp, ScanOp, YieldOp>(op))
     return "";
   if (auto generic = dyn_cast<mlir::linalg::GenericOp>(op))
     return generic.getNumReductionLoops() ? "reduction" : "map";
@@ -43,7 +44,8 @@ class StructureReader {
 public:
   StructureReader(const SymbolicShapes &shapes) : shapes(shapes) {}
 
-  Error visit(mlir::Operation *op) {
+  /// Of an operation that runs `times`: the steps of the scans around it.
+  Error visit(mlir::Operation *op, const DimExpr &times) {
     if (auto weight = dyn_cast<WeightOp>(op))
       return visitWeight(weight);
     std::string scope = scopeOfOperands(op);
@@ -60,8 +62,10 @@ public:
       return Error::success();
     std::optional<Cost> cost = costOf(op, shapes);
     ModelBlock &block = blockNamed(current);
+    std::optional<DimExpr> flops =
+        cost ? DimExpr::multiply(cost->flops, times) : std::nullopt;
     std::optional<DimExpr> sum =
-        cost ? DimExpr::add(block.flops, cost->flops) : std::nullopt;
+        flops ? DimExpr::add(block.flops, *flops) : std::nullopt;
     if (!sum)
       return tooLarge();
     block.flops = *sum;
@@ -144,6 +148,17 @@ private:
   bool decodes = false;
 };
 
+/// How often an operation of a model runs.
+std::optional<DimExpr> timesOf(mlir::Operation *op,
+                               const SymbolicShapes &shapes) {
+  std::optional<DimExpr> times = DimExpr::constant(1);
+  while (auto scan = dyn_cast<ScanOp>(op->getParentOp())) {
+    times = times ? DimExpr::multiply(*times, shapes.stepsOf(scan)) : times;
+    op = scan;
+  }
+  return times;
+}
+
 /// The number at the end of a name, and what stands before it.
 std::optional<std::pair<StringRef, uint64_t>> splitNumber(StringRef name) {
   auto [prefix, last] = name.rsplit('.');
@@ -190,9 +205,13 @@ attn::tool::readStructure(mlir::func::FuncOp function) {
     return createStringError("the model's sizes cannot be counted; the reasons "
                              "are above");
   StructureReader reader(*shapes);
-  for (mlir::Operation &op : function.getBody().front())
-    if (Error error = reader.visit(&op))
+  for (mlir::Operation *op : modelOperations(function)) {
+    std::optional<DimExpr> times = timesOf(op, *shapes);
+    if (!times)
+      return createStringError("the model costs more than 64 bits count");
+    if (Error error = reader.visit(op, *times))
       return std::move(error);
+  }
   ModelStructure structure;
   auto [blocks, decodes] = reader.take();
   structure.blocks = joinLayers(blocks);
