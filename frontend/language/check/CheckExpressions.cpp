@@ -65,6 +65,13 @@ Value Checker::evaluateKind(const Expr &expr) {
     return evaluateCall(expr);
   case Expr::Index:
     return evaluateIndex(expr);
+  case Expr::Scan: {
+    Value outputs = evaluateScan(expr);
+    if (outputs.kind == Value::Absent)
+      return error(expr.position, "expects a scan that returns what it makes "
+                                  "in every step");
+    return outputs;
+  }
   case Expr::List: {
     std::vector<Value> items;
     for (const ExprPtr &child : expr.children) {

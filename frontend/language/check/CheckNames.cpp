@@ -54,6 +54,7 @@ private:
   void check(const ExprPtr &expr);
   void checkName(const std::string &name, Position position);
   void checkCall(const Expr &call);
+  void checkScan(const Expr &scan);
   void checkArguments(const Expr &call, const std::string &who,
                       llvm::ArrayRef<std::string> params,
                       llvm::ArrayRef<bool> optional, size_t positional);
@@ -149,6 +150,18 @@ void NameChecker::check(const ExprPtr &expr) {
     check(argument.value);
   if (expr->kind == Expr::Call)
     checkCall(*expr);
+  if (expr->kind == Expr::Scan)
+    checkScan(*expr);
+}
+
+void NameChecker::checkScan(const Expr &scan) {
+  std::vector<std::string> names;
+  for (const ScanInput &input : scan.inputs) {
+    check(input.value);
+    check(input.axis);
+    names.push_back(input.name);
+  }
+  checkBody(scan.program, names);
 }
 
 void NameChecker::checkName(const std::string &name, Position position) {

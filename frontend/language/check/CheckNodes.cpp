@@ -43,10 +43,12 @@ Node *Checker::node(NodeKind kind, ValueType type, std::vector<Node *> operands,
   result.position = position;
   result.id = graph->nodes.size();
   result.inProgram = program != nullptr;
+  // A weight is the same in every step, and outside of the scan.
+  result.home = kind == NodeKind::Weight ? nullptr : home;
   result.needsInputs =
-      kind == NodeKind::Input || llvm::any_of(result.operands, [](Node *x) {
-        return x && x->needsInputs;
-      });
+      kind == NodeKind::Input || kind == NodeKind::ScanArgument ||
+      llvm::any_of(result.operands,
+                   [](Node *x) { return x && x->needsInputs; });
   if (program)
     program->info->body.push_back(&result);
   return graph->nodes.size() > maxNodes ? nullptr : &result;

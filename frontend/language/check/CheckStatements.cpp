@@ -57,6 +57,13 @@ Checker::Flow Checker::execute(const Stmt &s, Value &result) {
     return Flow::Next;
   case Stmt::For:
     return executeFor(s, result);
+  case Stmt::Scan: {
+    Value outputs = evaluateScan(*s.value);
+    if (outputs.kind != Value::Absent && !outputs.isError())
+      error(s.position, "expects a name for what the scan returns: 'let y = "
+                        "scan ...'");
+    return Flow::Next;
+  }
   case Stmt::Within: {
     std::string name;
     return scopeName(*s.scope, name) ? executeScope(s, name, result)
@@ -110,7 +117,8 @@ Checker::Flow Checker::executeScope(const Stmt &s, const std::string &name,
 void Checker::tapAssigned(const std::string &name, size_t firstAssigned) {
   std::set<std::string> names(frames.back().assigned.begin() + firstAssigned,
                               frames.back().assigned.end());
-  if (name.empty())
+  // The reference has one value for each name, a scan one for each step.
+  if (name.empty() || home)
     return;
   for (const std::string &variable : names) {
     Value *value = local(variable);

@@ -190,7 +190,9 @@ Value Checker::global(const std::string &name, Position position, bool &found) {
   std::vector<std::string> outerScope;
   outerScope.swap(scope);
   ProgramScope *outerProgram = std::exchange(program, nullptr);
+  const ScanInfo *outerHome = std::exchange(home, nullptr);
   Value value = param ? bindConfig(*param) : evaluate(*constant->value);
+  home = outerHome;
   program = outerProgram;
   scope.swap(outerScope);
   frames.pop_back();

@@ -182,6 +182,19 @@ private:
   std::string uniqueTap(const std::string &name);
   Value callBlock(const BlockDecl &block, const Expr &call);
 
+  // Recurrences (CheckScan.cpp).
+  Value evaluateScan(const Expr &expr);
+  bool scanInputs(const Expr &expr, struct ScanCall &scan);
+  bool scanInput(const ScanInput &input, struct ScanCall &scan);
+  bool scanCarried(const Expr &expr, struct ScanCall &scan);
+  Node *scanArgument(ValueType type, std::string name, Position position,
+                     struct ScanCall &scan);
+  bool runScan(const Expr &expr, struct ScanCall &scan, Value &returned);
+  bool yieldCarried(const Expr &expr, struct ScanCall &scan);
+  bool yieldOutputs(const Expr &expr, const Value &returned,
+                    struct ScanCall &scan);
+  Value scanResults(const Expr &expr, struct ScanCall &scan);
+
   // Expressions (CheckExpressions.cpp).
   Value evaluateKind(const Expr &expr);
   Value evaluateName(const Expr &expr);
@@ -246,6 +259,7 @@ private:
   std::map<std::string, Node *> weights;
   std::map<std::string, unsigned> taps; // how often each name was wanted
   ProgramScope *program = nullptr;
+  const ScanInfo *home = nullptr; // the scan whose body is checked
   unsigned depth = 0;
   unsigned steps = 0;
 };

@@ -88,6 +88,9 @@ enum class NodeKind {
   Attention,     // queries, keys, value, captures [, sink]; see AttentionInfo
   AttentionWeights,   // the attention's map
   AttentionLogSumExp, // the attention's log-sum-exp
+  Scan,         // initial values, inputs with the steps in front; see ScanInfo
+  ScanArgument, // what the body of a scan receives
+  ScanResult,   // index: which result of a scan
   // Values inside a score program.
   Argument,    // index: which region argument; -1: the normalised weight
   Extract,     // capture argument, then indices for its leading dimensions
@@ -111,6 +114,14 @@ struct AttentionInfo {
   std::vector<Node *> body;
 };
 
+/// The body of a Scan node: its arguments and what it yields, the carried
+/// values first.
+struct ScanInfo {
+  unsigned carried = 0;
+  bool reversed = false;
+  std::vector<Node *> arguments, yielded;
+};
+
 struct Node {
   NodeKind kind;
   ValueType type;
@@ -129,6 +140,9 @@ struct Node {
   Element operandElement = Element::F32;
   std::vector<int64_t> integers;
   std::unique_ptr<AttentionInfo> attention;
+  std::unique_ptr<ScanInfo> scan;
+  /// The scan in whose body the value is computed, step after step.
+  const ScanInfo *home = nullptr;
   /// Scopes that assigned this value last.
   std::vector<std::string> taps;
 

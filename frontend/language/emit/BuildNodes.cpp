@@ -65,6 +65,13 @@ Value GraphBuilder::emit(const Node &node) {
     return operand(0).getDefiningOp<attn::AttentionOp>().getWeights();
   case NodeKind::AttentionLogSumExp:
     return operand(0).getDefiningOp<attn::AttentionOp>().getLogsumexp();
+  case NodeKind::Scan:
+    emitScan(node);
+    return Value();
+  case NodeKind::ScanArgument:
+    return values.lookup(&node);
+  case NodeKind::ScanResult:
+    return scans.lookup(node.operands[0])->getResult(node.index);
   case NodeKind::Argument:
   case NodeKind::Extract:
   case NodeKind::Dot:

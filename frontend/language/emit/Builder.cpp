@@ -55,15 +55,11 @@ OwningOpRef<ModuleOp> GraphBuilder::run() {
     (*module)->setAttr("attn.ignored_weights", b.getStrArrayAttr(patterns));
   }
   declareFunction(*module);
-  for (const Node *node : reachable()) {
-    loc = location(node->position);
-    Value value = emit(*node);
-    if (value)
-      values[node] = value;
-    if (value)
-      for (const std::string &name : node->taps)
-        tap(value, name);
-  }
+  std::vector<const Node *> top;
+  for (const Node *node : reachable())
+    (node->home ? bodies[node->home] : top).push_back(node);
+  for (const Node *node : top)
+    emitNode(*node);
   finishFunction();
 
   std::string text;
@@ -75,6 +71,16 @@ OwningOpRef<ModuleOp> GraphBuilder::run() {
     return module;
   diagnostics.error("internal error: the built IR does not verify: " + text);
   return nullptr;
+}
+
+void GraphBuilder::emitNode(const Node &node) {
+  loc = location(node.position);
+  Value value = emit(node);
+  if (!value)
+    return;
+  values[&node] = value;
+  for (const std::string &name : node.taps)
+    tap(value, name);
 }
 
 /// Marks what a scope assigned. A value that has no operation to mark, as an
@@ -105,6 +111,9 @@ std::vector<const Node *> GraphBuilder::reachable() const {
     for (const Node *operand : node->operands)
       needed[operand->id] =
           needed[operand->id] || !(inlines && operand->isConstant());
+    if (node->scan)
+      for (const Node *yielded : node->scan->yielded)
+        needed[yielded->id] = true;
     order.push_back(&*node);
   }
   std::reverse(order.begin(), order.end());
@@ -191,6 +200,12 @@ OpFoldResult GraphBuilder::size(const Dim &dim) {
   Value &cached = dims[dim.str()];
   if (cached)
     return cached;
+  // What a body of a scan asks for first may be asked for behind it.
+  OpBuilder::InsertionGuard guard(b);
+  Block *top = &cast<func::FuncOp>(function).getBody().front();
+  if (b.getInsertionBlock() != top)
+    b.setInsertionPoint(
+        top->findAncestorOpInBlock(*b.getInsertionBlock()->getParentOp()));
   Value total;
   for (const auto &[monomial, coefficient] : dim.terms) {
     Value term;

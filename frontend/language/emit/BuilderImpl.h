@@ -63,6 +63,8 @@ private:
   mlir::Value emitReduce(const Node &node);
   mlir::Value emitCumulativeSum(const Node &node);
   mlir::Value emitAttention(const Node &node);
+  void emitNode(const Node &node);
+  void emitScan(const Node &node);
   void emitRegion(const Node &attention, const Node &result,
                   mlir::Region &region, bool isWeight);
   mlir::Value emitInRegion(const Node &node, mlir::Block &block);
@@ -79,6 +81,9 @@ private:
   std::map<std::string, mlir::Value> symbols;
   std::map<std::string, mlir::Value> dims;
   const Node *attention = nullptr;
+  /// The nodes of each scan's body, and the operations of the scans.
+  llvm::DenseMap<const ScanInfo *, std::vector<const Node *>> bodies;
+  llvm::DenseMap<const Node *, mlir::Operation *> scans;
 };
 
 } // namespace attn::lang

@@ -28,6 +28,13 @@ struct Subscript {
   ExprPtr low, high;
 };
 
+/// name in value [along axis]
+struct ScanInput {
+  std::string name;
+  Position position;
+  ExprPtr value, axis;
+};
+
 struct Expr {
   enum Kind {
     Null,        // null
@@ -42,6 +49,7 @@ struct Expr {
     Call,        // name(arguments) { program }
     Index,       // children[0][subscripts]
     List,        // [children]
+    Scan,        // scan inputs [reversed] { program }; flag = reversed
   };
   Kind kind;
   Position position;
@@ -55,7 +63,8 @@ struct Expr {
   std::vector<ExprPtr> children;
   std::vector<Argument> arguments;
   std::vector<Subscript> subscripts;
-  StmtList program; // of attend(...) { ... }
+  std::vector<ScanInput> inputs;
+  StmtList program; // of attend(...) { ... }, or the body of a scan
   bool hasProgram = false;
 };
 
@@ -68,6 +77,7 @@ struct Stmt {
     If,      // if value { body } else { otherwise }
     Return,  // return values
     Require, // require value [, message]
+    Scan,    // value, a scan whose outputs nobody names
   };
   Kind kind;
   Position position;

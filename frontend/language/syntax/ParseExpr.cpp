@@ -35,6 +35,10 @@ bool Parser::finish(Expr &expr) {
     expr.depth = std::max(expr.depth, child->depth + 1);
   for (const Argument &argument : expr.arguments)
     expr.depth = std::max(expr.depth, argument.value->depth + 1);
+  for (const ScanInput &input : expr.inputs)
+    for (const ExprPtr *part : {&input.value, &input.axis})
+      if (*part)
+        expr.depth = std::max(expr.depth, (*part)->depth + 1);
   for (const Subscript &subscript : expr.subscripts)
     for (const ExprPtr *end : {&subscript.low, &subscript.high})
       if (*end)
@@ -196,6 +200,8 @@ bool Parser::parsePrimary(ExprPtr &out) {
     }
     return finish(*out);
   }
+  if (atScan())
+    return parseScan(out);
   if (token.kind != Token::Name)
     return fail("an expression");
   out = make(Expr::Name, position);
@@ -294,4 +300,39 @@ bool Parser::parseCall(Expr &call) {
     return true;
   call.hasProgram = true;
   return parseBody(call.program, "around the score program");
+}
+
+/// `scan` begins a recurrence where a name follows it on its line; elsewhere it
+/// is a name like any other.
+bool Parser::atScan() const {
+  if (token.kind != Token::Name || token.text != "scan")
+    return false;
+  Token next = Lexer(lexer).next();
+  return next.kind == Token::Name && !next.startsLine;
+}
+
+/// scan NAME in x [along n], NAME in y [along n] [reversed] { ... }
+bool Parser::parseScan(ExprPtr &out) {
+  out = make(Expr::Scan, token.position);
+  advance();
+  do {
+    ScanInput input;
+    input.position = token.position;
+    if (!expectName(input.name, "the name of one step of an input") ||
+        !expect("in", "after the name of one step") || !parseExpr(input.value))
+      return false;
+    if (token.kind == Token::Name && token.text == "along") {
+      advance();
+      if (!parseExpr(input.axis))
+        return false;
+    }
+    out->inputs.push_back(std::move(input));
+  } while (accept(","));
+  if (token.kind == Token::Name && token.text == "reversed") {
+    out->flag = true;
+    advance();
+  }
+  if (!token.is("{") && token.kind == Token::Name)
+    return fail("'along', 'reversed' or '{' in a scan");
+  return parseBody(out->program, "around the body of 'scan'") && finish(*out);
 }

@@ -125,9 +125,13 @@ bool Parser::parseStatement(Stmt &s) {
   }
   if (accept("require"))
     return parseRequire(s);
+  if (atScan()) {
+    s.kind = Stmt::Scan;
+    return parseScan(s.value);
+  }
   if (token.kind != Token::Name)
-    return fail("a statement (let, for, within, if, require, return or an "
-                "assignment)");
+    return fail("a statement (let, for, within, if, scan, require, return or "
+                "an assignment)");
   s.kind = Stmt::Assign;
   return parseNames(s.names) && expect("=", "after the name") &&
          parseExpr(s.value);

@@ -64,6 +64,8 @@ private:
   bool parseNumber(ExprPtr &out);
   bool parseString(ExprPtr &out);
   bool parseCall(Expr &call);
+  bool atScan() const;
+  bool parseScan(ExprPtr &out);
   ExprPtr make(Expr::Kind kind, Position position);
   bool finish(Expr &expr);
 

@@ -26,6 +26,7 @@ CASES = [
     ("bert-classifier", "bert", "BertForSequenceClassification", ["token_type_ids"]),
     ("clip", "clip", "CLIPModel", []),
     ("cohere", "cohere", "CohereForCausalLM", []),
+    ("d2l-seq2seq", EXAMPLES / "d2l-seq2seq.attn", "seq2seq", []),
     ("deit", "deit", "DeiTForImageClassificationWithTeacher", []),
     ("detr", "detr", "DetrForObjectDetection", []),
     ("dinov2", "dinov2", "Dinov2Model", []),

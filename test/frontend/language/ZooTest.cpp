@@ -114,8 +114,8 @@ TEST(Zoo, ModelTypes) {
 }
 
 TEST(Zoo, ExamplesBuild) {
-  for (const char *name : {"series-classifier", "timm-vit", "vit-pytorch-vit",
-                           "vit-pytorch-simple-vit"}) {
+  for (const char *name : {"d2l-seq2seq", "series-classifier", "timm-vit",
+                           "vit-pytorch-vit", "vit-pytorch-simple-vit"}) {
     Source source{std::string(name) + ".attn",
                   read(std::string(ATTNC_EXAMPLES) + "/" + name + ".attn")};
     Described d = describe(source, config(name));

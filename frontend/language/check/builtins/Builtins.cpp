@@ -171,6 +171,15 @@ Value length(Checker &c, Args &a) {
   return Value::of(Dim(int64_t(size)));
 }
 
+/// The list with one more value at its end.
+Value append(Checker &c, Args &a) {
+  if (a.values[0].kind != Value::List)
+    return c.argError(a, 0, "a list"), Value();
+  std::vector<Value> items = a.values[0].items;
+  items.push_back(a.values[1]);
+  return a.values[1].isError() ? Value() : Value::list(std::move(items));
+}
+
 /// The value under a key of a JSON object of config; null counts as none.
 Value get(Checker &c, Args &a) {
   const Value &x = a.values[0];
@@ -223,6 +232,7 @@ constexpr Builtin table[] = {
     {"activation", "name x", false, activation},
     {"length", "x", true, length},
     {"is_list", "x", true, isList},
+    {"append", "list x", false, append},
     {"get", "object key default?", true, get},
     {"min", "a b", true, binary<Function::Min>},
     {"max", "a b", true, binary<Function::Max>},
