@@ -241,7 +241,9 @@ def PlanMemory : Pass<"attn-plan-memory", "::mlir::ModuleOp"> {
     lifetimes are disjoint and one of their sizes dominates the other for all
     sizes of the dynamic dimensions. A result is also written over an operand
     that nothing reads later, if the kernel reads that operand only for the very
-    element that it computes, a residual for instance. The sizes, in bytes, are in the function's
+    element that it computes, a residual for instance. A stacked result of a
+    scan has a buffer, too: `attn.buffers` of the scan; the launch in its body
+    that computes a step's entry has the same number and writes it in place. The sizes, in bytes, are in the function's
     attribute `attn.buffer_bytes`, polynomials in its `attn.symbols`;
     `attn.shapes` on a launch gives the sizes of its results.
   }];

@@ -83,6 +83,10 @@ LogicalResult TokenRows::visit(Operation *op) {
       others.insert(op->result_begin(), op->result_end());
     return success();
   }
+  if (isa<ScanOp>(op))
+    return refuse(op, "it carries values from token to token, which are no "
+                      "keys of a cache: recurrent models have no steps of "
+                      "generation");
   if (auto attention = dyn_cast<AttentionOp>(op))
     return visitAttention(attention);
   if (hasOthers)

@@ -205,3 +205,21 @@ func.func @joined_tokens(%x: tensor<1x?x8xf32> {attn.name = "x", attn.dims = [""
   %y = tensor.collapse_shape %x [[0], [1, 2]] : tensor<1x?x8xf32> into tensor<1x?xf32>
   return %y : tensor<1x?xf32>
 }
+
+// -----
+
+func.func @recurrence(%x: tensor<1x?x8xf32> {attn.name = "x", attn.dims = ["", "n", ""]}, %h: tensor<1x8xf32> {attn.name = "h", attn.dims = ["", ""]}) -> (tensor<1x?x8xf32> {attn.dims = ["", "n", ""]}) {
+  %c1 = arith.constant 1 : index
+  %n = tensor.dim %x, %c1 : tensor<1x?x8xf32>
+  %e = tensor.empty(%n) : tensor<?x1x8xf32>
+  %t = linalg.transpose ins(%x : tensor<1x?x8xf32>) outs(%e : tensor<?x1x8xf32>) permutation = [1, 0, 2]
+  // expected-error @+1 {{cannot be computed for new tokens alone: it carries values from token to token, which are no keys of a cache: recurrent models have no steps of generation}}
+  %last, %y = attn.scan carry(%h : tensor<1x8xf32>) over(%t : tensor<?x1x8xf32>) {
+  ^bb0(%s: tensor<1x8xf32>, %xt: tensor<1x8xf32>):
+    %m = arith.addf %s, %xt : tensor<1x8xf32>
+    attn.yield %m, %m : tensor<1x8xf32>, tensor<1x8xf32>
+  } : tensor<1x8xf32>, tensor<?x1x8xf32>
+  %f = tensor.empty(%n) : tensor<1x?x8xf32>
+  %z = linalg.transpose ins(%y : tensor<?x1x8xf32>) outs(%f : tensor<1x?x8xf32>) permutation = [1, 0, 2]
+  return %z : tensor<1x?x8xf32>
+}
