@@ -154,24 +154,32 @@ std::optional<Cost> costOfLoop(LoopLikeOpInterface loop,
   return flops && bytes ? std::optional(Cost{*flops, *bytes}) : std::nullopt;
 }
 
-/// Bytes that `op` reads of an operand: of a table only the rows it looks up.
-std::optional<DimExpr> bytesRead(Operation *op, Value operand,
-                                 const SymbolicShapes &shapes) {
+/// Whether `op` reads a part of its first operand only: as much as it gives.
+bool readsPart(Operation *op, Value operand) {
   auto embedding = dyn_cast<EmbeddingOp>(op);
-  bool isTable = embedding && embedding.getTable() == operand;
-  return bytesOf(isTable ? embedding.getResult() : operand, shapes);
+  return isa<tensor::ExtractSliceOp>(op) ||
+         (embedding && embedding.getTable() == operand);
 }
 
-/// Bytes that a kernel reads of an argument: all of it, or rows of a table.
+/// Bytes that `op` reads of an operand: of a table the rows it looks up, of
+/// what it slices the slice.
+std::optional<DimExpr> bytesRead(Operation *op, Value operand,
+                                 const SymbolicShapes &shapes) {
+  return bytesOf(readsPart(op, operand) ? op->getResult(0) : operand, shapes);
+}
+
+/// Bytes that a kernel reads of an argument: all of it, or parts.
 std::optional<DimExpr> bytesReadInside(BlockArgument argument,
                                        const SymbolicShapes &inside) {
-  std::optional<DimExpr> rows = DimExpr();
+  std::optional<DimExpr> parts = DimExpr();
   for (Operation *user : argument.getUsers()) {
-    if (!isa<EmbeddingOp>(user))
+    if (isa<tensor::DimOp>(user))
+      continue;
+    if (!readsPart(user, argument))
       return bytesOf(argument, inside);
-    rows = add(rows, bytesRead(user, argument, inside));
+    parts = add(parts, bytesRead(user, argument, inside));
   }
-  return argument.use_empty() ? bytesOf(argument, inside) : rows;
+  return argument.use_empty() ? bytesOf(argument, inside) : parts;
 }
 
 std::optional<Cost> costOfLaunch(LaunchOp launch,
