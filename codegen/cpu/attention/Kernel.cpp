@@ -14,12 +14,12 @@
 // those of several from the terms again.
 
 #include "codegen/cpu/attention/Results.h"
-#include "codegen/cpu/attention/RowBlocks.h"
 #include "codegen/cpu/attention/SidedValues.h"
 #include "codegen/cpu/attention/Softmax.h"
 #include "codegen/cpu/attention/Terms.h"
 #include "codegen/cpu/attention/Values.h"
 #include "codegen/cpu/attention/Weights.h"
+#include "codegen/cpu/attention/sparsity/RowBlocks.h"
 #include "codegen/cpu/cache/ChunkTotals.h"
 #include "codegen/cpu/cache/FewRows.h"
 #include "codegen/cpu/cache/RaggedRows.h"

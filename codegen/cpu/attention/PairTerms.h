@@ -4,8 +4,8 @@
 #ifndef ATTN_CODEGEN_CPU_ATTENTION_PAIRTERMS_H
 #define ATTN_CODEGEN_CPU_ATTENTION_PAIRTERMS_H
 
-#include "codegen/cpu/attention/KeyRuns.h"
 #include "codegen/cpu/attention/RegionValues.h"
+#include "codegen/cpu/attention/sparsity/KeyRuns.h"
 
 namespace attn::cpu {
 

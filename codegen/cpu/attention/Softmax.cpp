@@ -5,9 +5,9 @@
 
 #include "codegen/cpu/attention/Softmax.h"
 
-#include "codegen/cpu/attention/KeyRuns.h"
 #include "codegen/cpu/attention/Prefetch.h"
 #include "codegen/cpu/attention/ScoreRegions.h"
+#include "codegen/cpu/attention/sparsity/KeyRuns.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;

@@ -4,7 +4,7 @@
 #ifndef ATTN_CODEGEN_CPU_ATTENTION_VALUES_H
 #define ATTN_CODEGEN_CPU_ATTENTION_VALUES_H
 
-#include "codegen/cpu/attention/KeyRuns.h"
+#include "codegen/cpu/attention/sparsity/KeyRuns.h"
 #include "codegen/cpu/tiles/RowTiles.h"
 
 namespace attn::cpu {

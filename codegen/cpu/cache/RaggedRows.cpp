@@ -4,7 +4,7 @@
 
 #include "codegen/cpu/cache/RaggedRows.h"
 
-#include "codegen/cpu/attention/KeyRuns.h"
+#include "codegen/cpu/attention/sparsity/KeyRuns.h"
 #include "codegen/cpu/cache/StreamedRows.h"
 
 using namespace mlir;

@@ -5,7 +5,7 @@
 #ifndef ATTN_CODEGEN_CPU_CACHE_STREAMEDROWS_H
 #define ATTN_CODEGEN_CPU_CACHE_STREAMEDROWS_H
 
-#include "codegen/cpu/attention/KeyRuns.h"
+#include "codegen/cpu/attention/sparsity/KeyRuns.h"
 #include "codegen/cpu/cache/Pages.h"
 
 #include <optional>

@@ -4,7 +4,7 @@
 #ifndef ATTN_TOOLS_ATTNC_ENGINE_LAUNCHPAIRS_H
 #define ATTN_TOOLS_ATTNC_ENGINE_LAUNCHPAIRS_H
 
-#include "codegen/cpu/attention/KeptPairs.h"
+#include "codegen/cpu/attention/sparsity/KeptPairs.h"
 #include "frontend/weights/Tensor.h"
 #include "passes/plan/SymbolicShapes.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Which keys a block of rows has to look at, and which of them to ask keep for.
 
-#ifndef ATTN_CODEGEN_CPU_ATTENTION_KEYRUNS_H
-#define ATTN_CODEGEN_CPU_ATTENTION_KEYRUNS_H
+#ifndef ATTN_CODEGEN_CPU_ATTENTION_SPARSITY_KEYRUNS_H
+#define ATTN_CODEGEN_CPU_ATTENTION_SPARSITY_KEYRUNS_H
 
 #include "codegen/attention/KeepIntervals.h"
 #include "codegen/cpu/attention/State.h"
@@ -64,4 +64,4 @@ llvm::SmallVector<Value> forRunLanes(
 
 } // namespace attn::cpu
 
-#endif // ATTN_CODEGEN_CPU_ATTENTION_KEYRUNS_H
+#endif // ATTN_CODEGEN_CPU_ATTENTION_SPARSITY_KEYRUNS_H

@@ -2,8 +2,8 @@
 // How many pairs of a query and a key an attention kernel looks at, found out
 // ahead of a run by the kernel's own analysis of keep.
 
-#ifndef ATTN_CODEGEN_CPU_ATTENTION_KEPTPAIRS_H
-#define ATTN_CODEGEN_CPU_ATTENTION_KEPTPAIRS_H
+#ifndef ATTN_CODEGEN_CPU_ATTENTION_SPARSITY_KEPTPAIRS_H
+#define ATTN_CODEGEN_CPU_ATTENTION_SPARSITY_KEPTPAIRS_H
 
 #include "codegen/target/TargetSpec.h"
 #include "dialect/AttnOps.h"
@@ -47,4 +47,4 @@ llvm::SmallVector<mlir::Operation *> findKeepObstacles(AttentionOp op);
 
 } // namespace attn::cpu
 
-#endif // ATTN_CODEGEN_CPU_ATTENTION_KEPTPAIRS_H
+#endif // ATTN_CODEGEN_CPU_ATTENTION_SPARSITY_KEPTPAIRS_H

@@ -2,8 +2,8 @@
 // The blocks that the rows of a head are split into, and which of them are a
 // slot's.
 
-#ifndef ATTN_CODEGEN_CPU_ATTENTION_ROWBLOCKS_H
-#define ATTN_CODEGEN_CPU_ATTENTION_ROWBLOCKS_H
+#ifndef ATTN_CODEGEN_CPU_ATTENTION_SPARSITY_ROWBLOCKS_H
+#define ATTN_CODEGEN_CPU_ATTENTION_SPARSITY_ROWBLOCKS_H
 
 #include "codegen/cpu/attention/State.h"
 
@@ -41,4 +41,4 @@ std::pair<Value, Value> shareOfBlocks(AttentionState &s,
 
 } // namespace attn::cpu
 
-#endif // ATTN_CODEGEN_CPU_ATTENTION_ROWBLOCKS_H
+#endif // ATTN_CODEGEN_CPU_ATTENTION_SPARSITY_ROWBLOCKS_H

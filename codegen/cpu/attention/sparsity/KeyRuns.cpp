@@ -5,7 +5,7 @@
 // Leaving a block out changes no bit: its weights would be 0, and its keys are
 // below every reference.
 
-#include "codegen/cpu/attention/KeyRuns.h"
+#include "codegen/cpu/attention/sparsity/KeyRuns.h"
 
 #include "codegen/attention/KeepIntervals.h"
 #include "codegen/cpu/tiles/CaptureRange.h"

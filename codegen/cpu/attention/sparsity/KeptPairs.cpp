@@ -2,11 +2,11 @@
 // Asks the analysis that kernels are built with about blocks whose bounds are
 // constants: its verdicts then fold to constants too.
 
-#include "codegen/cpu/attention/KeptPairs.h"
+#include "codegen/cpu/attention/sparsity/KeptPairs.h"
 
 #include "codegen/attention/KeepIntervals.h"
-#include "codegen/cpu/attention/KeyRuns.h"
-#include "codegen/cpu/attention/RowBlocks.h"
+#include "codegen/cpu/attention/sparsity/KeyRuns.h"
+#include "codegen/cpu/attention/sparsity/RowBlocks.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;

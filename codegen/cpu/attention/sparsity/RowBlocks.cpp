@@ -5,9 +5,9 @@
 // fixed size, so that long sequences do not pay more for it. Every slot
 // computes the whole sum: no slot waits for another.
 
-#include "codegen/cpu/attention/RowBlocks.h"
+#include "codegen/cpu/attention/sparsity/RowBlocks.h"
 
-#include "codegen/cpu/attention/KeyRuns.h"
+#include "codegen/cpu/attention/sparsity/KeyRuns.h"
 
 using namespace mlir;
 using namespace attn;
