@@ -16,7 +16,8 @@ namespace attn::cpu {
 /// aligned, slot s owns the bytes from s * scratch bytes); the scratch bytes of
 /// a slot; then for each argument and after them each result of the kernel its
 /// data pointer and its dynamic dimensions. Only dimensions are read by
-/// k_scratch.
+/// k_scratch. Where a kernel has `void k_finish(void *block)`, it is called
+/// when every slot has run: once, and by one thread.
 inline constexpr int64_t kWordBytes = 8;
 inline constexpr int64_t kSlotsWord = 0;
 inline constexpr int64_t kScratchWord = 1;
@@ -30,6 +31,9 @@ inline int64_t operandWords(mlir::RankedTensorType type) {
 
 inline std::string scratchFunctionName(llvm::StringRef kernel) {
   return (kernel + "_scratch").str();
+}
+inline std::string finishFunctionName(llvm::StringRef kernel) {
+  return (kernel + "_finish").str();
 }
 
 } // namespace attn::cpu

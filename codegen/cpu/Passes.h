@@ -11,8 +11,8 @@
 namespace attn::cpu {
 
 /// kernel on tensors => tiles on an argument block: replaces every function
-/// marked attn.kernel by NAME(args, slot) and NAME_scratch(args) in tile-level
-/// code. `target` outlives the pass.
+/// marked attn.kernel by NAME(args, slot), NAME_scratch(args) and, for some,
+/// NAME_finish(args) in tile-level code. `target` outlives the pass.
 std::unique_ptr<mlir::Pass> createScheduleKernelsPass(const TargetSpec &target);
 
 /// tiles => LLVM dialect: lowers every function marked attn_cpu.tiles, and no

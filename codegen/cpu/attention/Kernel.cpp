@@ -199,12 +199,12 @@ static Value attentionScratch(TileBuilder &b, Operation *op) {
     return streamScratch(b, *form);
   Rows rows = expectedRows(*form);
   if (rows == Rows::Few)
-    return streamScratch(b, *form);
+    return fewRowsScratch(b, *form);
   Value keys = form->positions(b);
   Value bytes = ScratchLayout(b, *form, keys, keys).bytes;
   if (rows == Rows::Many)
     return bytes;
-  return b.select(hasFewRows(b, *form), streamScratch(b, *form), bytes);
+  return b.select(hasFewRows(b, *form), fewRowsScratch(b, *form), bytes);
 }
 
 static LogicalResult emitAttention(TileBuilder &b, Operation *op) {
@@ -226,7 +226,30 @@ static LogicalResult emitAttention(TileBuilder &b, Operation *op) {
   return failure(failed(few) || failed(many));
 }
 
+/// Whether keys may have been split between slots.
+static bool isAttentionLeft(Operation *op) {
+  auto attention = cast<AttentionOp>(op);
+  return !attention.isRagged() && !attention.getWeights() &&
+         attention.getWeight().empty();
+}
+
+static LogicalResult finishAttention(TileBuilder &b, Operation *op) {
+  FailureOr<AttentionForm> form = readAttention(b, cast<AttentionOp>(op));
+  if (failed(form))
+    return failure();
+  Rows rows = expectedRows(*form);
+  if (rows == Rows::Many)
+    return success();
+  if (rows == Rows::Few)
+    return finishFewRows(b, *form);
+  LogicalResult few = success();
+  b.ifThen(hasFewRows(b, *form), [&] { few = finishFewRows(b, *form); });
+  return few;
+}
+
 const KernelEmitter attn::cpu::attentionEmitter = {
     .match = matchOp<AttentionOp>,
     .scratchBytes = attentionScratch,
-    .emit = emitAttention};
+    .emit = emitAttention,
+    .isLeft = isAttentionLeft,
+    .finish = finishAttention};

@@ -16,8 +16,15 @@ Rows expectedRows(const AttentionForm &form);
 /// would be for nothing.
 Value hasFewRows(TileBuilder &b, const AttentionForm &form);
 
-/// This slot's share, where there are few rows.
+/// Bytes of scratch that a slot needs, where there are few rows.
+Value fewRowsScratch(TileBuilder &b, const AttentionForm &form);
+
+/// This slot's share, where there are few rows. Where heads are few, too, it is
+/// of their chunks of keys, and what these give stays in scratch.
 mlir::LogicalResult emitFewRows(TileBuilder &b, const AttentionForm &form);
+
+/// Adds up, chunks ascending, what the slots left in scratch.
+mlir::LogicalResult finishFewRows(TileBuilder &b, const AttentionForm &form);
 
 } // namespace attn::cpu
 

@@ -77,8 +77,9 @@ static void emitSequence(const Stream &stream, AttentionState &s,
     Value block = b.rem(task, blocks);
     Value first = b.div(b.mul(rows, block), blocks);
     Value next = b.div(b.mul(rows, b.add(block, 1)), blocks);
-    stream.emitRows(s, sequence.number, b.div(task, blocks), first,
-                    b.sub(next, first), sequence.origin);
+    stream.emitRows(s,
+                    stream.rowsOf(sequence.number, b.div(task, blocks), first,
+                                  b.sub(next, first), sequence.origin));
   });
 }
 

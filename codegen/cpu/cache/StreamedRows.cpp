@@ -140,24 +140,36 @@ void Stream::emitChunk(AttentionState &s, const Block &block,
   });
 }
 
-void Stream::emitRows(AttentionState &s, Value batch, Value head, Value first,
-                      Value count, Value origin) const {
+HeadRows Stream::rowsOf(Value batch, Value head, Value first, Value count,
+                        Value origin) const {
   bool grouped = together > 1;
   Value keyHead = grouped ? head : b.div(head, form.headsPerKeyHead);
   if (grouped)
     head = b.mul(head, together);
-  Block block{{batch, head, keyHead, first, count, origin, together},
-              RowTiles(b, b.idx(0), count, tallest)};
-  AttentionState total = withTotals(s);
-  computeRows(s, block.rows);
-  startRows(total, block.rows);
-  forKeptChunks(s, block.rows, [&](const Chunk &chunk) {
+  return {batch, head, keyHead, first, count, origin, together};
+}
+
+void Stream::addKeys(AttentionState &s, AttentionState &total,
+                     const HeadRows &rows, const Keys &keys) const {
+  Block block{rows, RowTiles(b, b.idx(0), rows.count, tallest)};
+  forKeptChunks(s, rows, keys, [&](const Chunk &chunk) {
     AttentionState own(s);
     emitChunk(own, block, chunk);
     s.failed |= own.failed;
-    addChunk(own, total, block.rows);
+    addChunk(own, total, rows);
   });
+}
+
+void Stream::finishRows(AttentionState &total, const HeadRows &rows) const {
   if (form.isSoftmax())
-    finishSums(total, block.rows);
-  writeRows(total, block.rows, form.isSoftmax());
+    finishSums(total, rows);
+  writeRows(total, rows, form.isSoftmax());
+}
+
+void Stream::emitRows(AttentionState &s, const HeadRows &rows) const {
+  AttentionState total = withTotals(s);
+  computeRows(s, rows);
+  startRows(total, rows);
+  addKeys(s, total, rows, {b.idx(0), s.n});
+  finishRows(total, rows);
 }

@@ -25,11 +25,18 @@ public:
   /// With register tiles of up to `tallest` rows.
   Stream(TileBuilder &b, const AttentionForm &form, int tallest);
 
-  /// The outputs of rows [first, first + count) of a key head of a batch: of
-  /// its heads' queries, where heads go together; else `head` is a head.
-  /// `origin` is as in HeadRows.
-  void emitRows(AttentionState &s, Value batch, Value head, Value first,
-                Value count, Value origin) const;
+  /// Rows [first, first + count) of a key head of a batch: of its heads'
+  /// queries, where heads go together; else `head` is a head. `origin` is as in
+  /// HeadRows.
+  HeadRows rowsOf(Value batch, Value head, Value first, Value count,
+                  Value origin) const;
+  /// The outputs of rows.
+  void emitRows(AttentionState &s, const HeadRows &rows) const;
+  /// The same in two parts: adds what some chunks of keys give to `total`,
+  /// which startRows began, and writes it. computeRows was called for the rows.
+  void addKeys(AttentionState &s, AttentionState &total, const HeadRows &rows,
+               const Keys &keys) const;
+  void finishRows(AttentionState &total, const HeadRows &rows) const;
 
   const AttentionForm &attention() const { return form; }
   /// What emitRows starts from.

@@ -19,6 +19,10 @@ struct KernelEmitter {
   Value (*scratchBytes)(TileBuilder &b, mlir::Operation *op);
   /// Builds the work of `b.slot()`. Emits an error where it fails.
   mlir::LogicalResult (*emit)(TileBuilder &b, mlir::Operation *op);
+  /// Whether something is left when every slot has run; null for never.
+  bool (*isLeft)(mlir::Operation *op) = nullptr;
+  /// Builds that: no slot there, but the scratch of all.
+  mlir::LogicalResult (*finish)(TileBuilder &b, mlir::Operation *op) = nullptr;
 };
 
 /// The first operation of type Op in the kernel's body, or null.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // kernel on tensors => tiles on an argument block.
 
+#include "codegen/cpu/KernelAbi.h"
 #include "codegen/cpu/Passes.h"
 #include "codegen/cpu/TargetPass.h"
 #include "codegen/cpu/kernels/KernelEmitter.h"
@@ -20,14 +21,20 @@ static const KernelEmitter *const kEmitters[] = {
     &tokenRowsEmitter, &concatEmitter,    &sliceEmitter,     &mapEmitter,
 };
 
+namespace {
+enum class TilesFunction { Slot, Scratch, Finish };
+} // namespace
+
 /// An empty function over an argument block, in the kernel's place.
 static func::FuncOp createTilesFunction(func::FuncOp kernel, const Twine &name,
-                                        bool isScratch) {
+                                        TilesFunction kind) {
   OpBuilder builder(kernel);
   Type args = LLVM::LLVMPointerType::get(builder.getContext());
   Type index = builder.getIndexType();
-  auto type = isScratch ? builder.getFunctionType({args}, {index})
-                        : builder.getFunctionType({args, index}, {});
+  auto type =
+      kind == TilesFunction::Scratch ? builder.getFunctionType({args}, {index})
+      : kind == TilesFunction::Slot ? builder.getFunctionType({args, index}, {})
+                                    : builder.getFunctionType({args}, {});
   auto tiles = func::FuncOp::create(builder, kernel.getLoc(), name.str(), type);
   tiles->setAttr(kTilesAttr, builder.getUnitAttr());
   tiles.addEntryBlock();
@@ -38,7 +45,7 @@ static LogicalResult emitScratchFunction(func::FuncOp kernel, Operation *op,
                                          const KernelEmitter &emitter,
                                          const TargetSpec &target) {
   func::FuncOp function = createTilesFunction(
-      kernel, kernel.getName() + "_scratch", /*isScratch=*/true);
+      kernel, scratchFunctionName(kernel.getName()), TilesFunction::Scratch);
   TileBuilder b(kernel, function, target);
   Value bytes = emitter.scratchBytes ? emitter.scratchBytes(b, op) : b.idx(0);
   if (!bytes)
@@ -48,17 +55,31 @@ static LogicalResult emitScratchFunction(func::FuncOp kernel, Operation *op,
   return success();
 }
 
+static LogicalResult emitFinishFunction(func::FuncOp kernel, Operation *op,
+                                        const KernelEmitter &emitter,
+                                        const TargetSpec &target) {
+  if (!emitter.isLeft || !emitter.isLeft(op))
+    return success();
+  func::FuncOp function = createTilesFunction(
+      kernel, finishFunctionName(kernel.getName()), TilesFunction::Finish);
+  TileBuilder b(kernel, function, target);
+  if (failed(emitter.finish(b, op)))
+    return failure();
+  func::ReturnOp::create(b);
+  return success();
+}
+
 static LogicalResult scheduleKernel(func::FuncOp kernel,
                                     const TargetSpec &target) {
   for (const KernelEmitter *emitter : kEmitters) {
     Operation *op = emitter->match(kernel);
     if (!op)
       continue;
-    if (failed(emitScratchFunction(kernel, op, *emitter, target)))
+    if (failed(emitScratchFunction(kernel, op, *emitter, target)) ||
+        failed(emitFinishFunction(kernel, op, *emitter, target)))
       return failure();
-    func::FuncOp tiles =
-        createTilesFunction(kernel, kernel.getName() + ".tiles",
-                            /*isScratch=*/false);
+    func::FuncOp tiles = createTilesFunction(
+        kernel, kernel.getName() + ".tiles", TilesFunction::Slot);
     TileBuilder b(kernel, tiles, target);
     if (failed(emitter->emit(b, op)))
       return failure();

@@ -104,7 +104,8 @@ private:
     return words.at(workspace, words.loadWord(offsets, buffer));
   }
 
-  /// executor->run(executor->context, executor->slots, kernel, block)
+  /// executor->run(executor->context, executor->slots, kernel, block), and what
+  /// is left then.
   void callExecutor(LaunchOp launch) {
     Value kernel =
         LLVM::AddressOfOp::create(words.builder, words.loc, words.pointer,
@@ -117,6 +118,11 @@ private:
                                     words.loadPointer(executor, Context),
                                     words.loadWord(executor, Slots), kernel,
                                     block});
+    std::string finish = finishFunctionName(launch.getKernel());
+    if (SymbolTable::lookupNearestSymbolFrom(
+            launch, StringAttr::get(model.getContext(), finish)))
+      LLVM::CallOp::create(words.builder, words.loc, TypeRange(), finish,
+                           block);
   }
 
   LogicalResult emitParameter(GetParameterOp get) {

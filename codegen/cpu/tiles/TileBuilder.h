@@ -52,8 +52,10 @@ public:
   /// The number of elements.
   Value size(Value buffer);
 
-  /// This slot; not in the scratch function.
+  /// This slot; null where a function has none and setSlot gave none.
   Value slot() const { return slotIndex; }
+  /// Whose scratch is meant from here on, in a function that has no slot.
+  void setSlot(Value slot) { slotIndex = slot; }
   Value slots();
   /// Scratch memory of this slot, `offset` bytes in.
   Value scratch(Value offset, mlir::MemRefType type, ValueRange sizes = {});

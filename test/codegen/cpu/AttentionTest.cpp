@@ -300,19 +300,50 @@ TEST_P(Attention, FewRowsHaveTheBitsOfMany) {
       %keep = arith.cmpi sle, %j, %t : index
       attn.yield %keep : i1)"));
   std::vector<float> first;
-  for (int64_t m : {1, 3, 12, 13, 60}) {
-    int64_t before = (s.m - m) * s.h * s.d;
-    std::vector<float> q(p.q.begin() + before, p.q.end());
-    std::vector<float> out(m * s.h * s.e, NAN);
-    kernel.run({{q.data(), {1, m}},
-                {p.k.data(), {1, s.n}},
-                {p.v.data(), {1, s.n}},
-                {out.data(), {1, m}}},
-               3);
-    std::vector<float> last(out.end() - s.h * s.e, out.end());
+  for (int64_t m : {1, 3, 12, 13, 60})
+    for (int64_t slots : {1, 2, 3, 8}) {
+      int64_t before = (s.m - m) * s.h * s.d;
+      std::vector<float> q(p.q.begin() + before, p.q.end());
+      std::vector<float> out(m * s.h * s.e, NAN);
+      kernel.run({{q.data(), {1, m}},
+                  {p.k.data(), {1, s.n}},
+                  {p.v.data(), {1, s.n}},
+                  {out.data(), {1, m}}},
+                 slots);
+      std::vector<float> last(out.end() - s.h * s.e, out.end());
+      if (first.empty())
+        first = last;
+      EXPECT_EQ(first, last) << m << " rows, " << slots << " slots";
+    }
+}
+
+/// Chunks of one head's keys between slots, some of them left out.
+TEST_P(Attention, ChunksOfFewRowsAreSplitBetweenSlots) {
+  Shape s{2, 1, 1, 2, 5000, 16, 20};
+  Problem p = problem(s);
+  p.keep = [&](int, int, int i, int j) { return j >= 2100 && j < 4000 + i; };
+  CompiledKernel kernel = compile(attentionText(s, scaledDot(s.d), R"(
+      %first = arith.constant 2100 : index
+      %end = arith.constant 4000 : index
+      %last = arith.addi %i, %end : index
+      %0 = arith.cmpi sge, %j, %first : index
+      %1 = arith.cmpi slt, %j, %last : index
+      %keep = arith.andi %0, %1 : i1
+      attn.yield %keep : i1)"));
+  std::vector<double> expected = p.expected();
+  std::vector<float> first;
+  for (int64_t slots : {1, 2, 3, 4, 64}) {
+    std::vector<float> out(expected.size(), NAN);
+    kernel.run({{p.q.data(), {s.b, s.m}},
+                {p.k.data(), {s.b, s.n}},
+                {p.v.data(), {s.b, s.n}},
+                {out.data(), {s.b, s.m}}},
+               slots);
     if (first.empty())
-      first = last;
-    EXPECT_EQ(first, last) << m;
+      first = out;
+    EXPECT_EQ(first, out) << slots << " slots";
+    for (size_t i = 0; i < out.size(); ++i)
+      ASSERT_NEAR(out[i], expected[i], 1e-5) << "element " << i;
   }
 }
 

@@ -64,6 +64,11 @@ CompiledKernel::compile(llvm::StringRef text, const TargetSpec &target) {
   auto scratch = kernel.jit->lookup("kernel_scratch");
   if (!task || !scratch)
     return llvm::joinErrors(task.takeError(), scratch.takeError());
+  // Most kernels have none.
+  if (auto finish = kernel.jit->lookup("kernel_finish"))
+    kernel.finish = finish->toPtr<void (*)(int64_t *)>();
+  else
+    llvm::consumeError(finish.takeError());
   kernel.task = task->toPtr<void (*)(int64_t *, int64_t)>();
   kernel.scratchBytes = scratch->toPtr<int64_t (*)(int64_t *)>();
   return kernel;
@@ -87,6 +92,8 @@ void CompiledKernel::run(llvm::ArrayRef<Operand> operands, int64_t slots) {
   prepare(operands, slots);
   for (int64_t slot = slots - 1; slot >= 0; --slot)
     runSlot(slot);
+  if (finish)
+    finish(block.data());
 }
 
 std::vector<float> attn::test::packPanels(llvm::ArrayRef<float> weight,

@@ -80,20 +80,27 @@ static Value findRuns(AttentionState &s, const HeadRows &rows,
                     {b.idx(0), b.idx(kEmpty)}, block)[0];
 }
 
-void attn::cpu::forChunks(AttentionState &s,
-                          llvm::function_ref<void(const Chunk &)> body) {
+static void forChunks(AttentionState &s, const Keys &keys,
+                      llvm::function_ref<void(const Chunk &)> body) {
   TileBuilder &b = s.b;
-  b.forRange(b.idx(0), s.n, b.idx(kChunkKeys), [&](Value key) {
-    body({key, b.min(b.sub(s.n, key), b.idx(kChunkKeys)), {}});
+  Value end = b.add(keys.first, keys.count);
+  b.forRange(keys.first, end, b.idx(kChunkKeys), [&](Value key) {
+    body({key, b.min(b.sub(end, key), b.idx(kChunkKeys)), {}});
   });
 }
 
+void attn::cpu::forChunks(AttentionState &s,
+                          llvm::function_ref<void(const Chunk &)> body) {
+  ::forChunks(s, {s.b.idx(0), s.n}, body);
+}
+
 void attn::cpu::forKeptChunks(AttentionState &s, const HeadRows &rows,
+                              const Keys &keys,
                               llvm::function_ref<void(const Chunk &)> body) {
   if (!leavesOut(s.form))
-    return forChunks(s, body);
+    return ::forChunks(s, keys, body);
   TileBuilder &b = s.b;
-  forChunks(s, [&](Chunk chunk) {
+  ::forChunks(s, keys, [&](Chunk chunk) {
     // A far chunk is dismissed at once, without a search of its captures.
     Verdict verdict =
         judge(s, rows, {chunk.first, chunk.count}, Search::ElementsOnly);
@@ -104,6 +111,11 @@ void attn::cpu::forKeptChunks(AttentionState &s, const HeadRows &rows,
       b.ifThen(b.less(b.idx(0), chunk.runs), [&] { body(chunk); });
     });
   });
+}
+
+void attn::cpu::forKeptChunks(AttentionState &s, const HeadRows &rows,
+                              llvm::function_ref<void(const Chunk &)> body) {
+  forKeptChunks(s, rows, {s.b.idx(0), s.n}, body);
 }
 
 SmallVector<Value> attn::cpu::forRuns(

@@ -35,7 +35,11 @@ struct KeyRun {
 void forChunks(AttentionState &s, llvm::function_ref<void(const Chunk &)> body);
 
 /// body(chunk) for each chunk of which `rows` may keep a key, with its runs:
-/// every chunk whole where each weight is needed.
+/// every chunk whole where each weight is needed. Only chunks of `keys`, which
+/// begin with one.
+void forKeptChunks(AttentionState &s, const HeadRows &rows, const Keys &keys,
+                   llvm::function_ref<void(const Chunk &)> body);
+/// The same for all keys.
 void forKeptChunks(AttentionState &s, const HeadRows &rows,
                    llvm::function_ref<void(const Chunk &)> body);
 
