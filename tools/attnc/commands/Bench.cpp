@@ -191,6 +191,17 @@ Expected<std::string> compileForGeneration(const CommandLine &line) {
   return compileCached(opened->model, options);
 }
 
+template <typename Report>
+Error printReport(const CommandLine &line, Expected<Report> report) {
+  if (!report)
+    return report.takeError();
+  if (line.has(OPT_json))
+    report->printJson(outs());
+  else
+    report->print(outs());
+  return Error::success();
+}
+
 /// With --generate; the second process is the one that gets a library.
 Error benchGeneration(const CommandLine &line, StringRef path,
                       const BenchOptions &options) {
@@ -210,13 +221,7 @@ Error benchGeneration(const CommandLine &line, StringRef path,
   if (Error error = refuseModelOptions(line))
     return error;
   auto report = measureGeneration(line, path, options);
-  if (!report)
-    return report.takeError();
-  if (line.has(OPT_json))
-    report->printJson(outs());
-  else
-    report->print(outs());
-  return Error::success();
+  return printReport(line, std::move(report));
 }
 
 } // namespace
@@ -232,11 +237,5 @@ Error attn::tool::benchCommand(const CommandLine &line) {
     return becomeSecondProcess(line, *path);
   auto report = measureLibrary(line, *path, *options);
   (void)sys::fs::remove(line.value(OPT_fma_kernel));
-  if (!report)
-    return report.takeError();
-  if (line.has(OPT_json))
-    report->printJson(outs());
-  else
-    report->print(outs());
-  return Error::success();
+  return printReport(line, std::move(report));
 }

@@ -15,6 +15,33 @@ static double p90(ArrayRef<double> ascending) {
   return ascending[(ascending.size() - 1) * 9 / 10];
 }
 
+void attn::tool::printKernels(raw_ostream &os, ArrayRef<KernelTime> kernels,
+                              double seconds, const WorkColumns &work) {
+  Table table({{"kernel", Table::Left},
+               {"calls", Table::Right},
+               {"ms", Table::Right},
+               {"share", Table::Right},
+               {work.first, Table::Right},
+               {work.second, Table::Right}});
+  double rest = seconds;
+  auto share = [&](double part) {
+    return formatv("{0:F1}%", 100 * part / seconds).str();
+  };
+  for (const KernelTime &kernel : kernels) {
+    std::pair<std::string, std::string> cells;
+    if (kernel.work > 0)
+      cells = work.cells(kernel);
+    table.row({kernel.kernel, std::to_string(kernel.calls),
+               formatv("{0:F3}", kernel.seconds * 1e3), share(kernel.seconds),
+               cells.first, cells.second});
+    rest -= kernel.seconds;
+  }
+  rest = std::max(rest, 0.0);
+  table.row({"(between kernels)", "", formatv("{0:F3}", rest * 1e3),
+             share(rest), "", ""});
+  table.print(os);
+}
+
 void BenchReport::print(raw_ostream &os) const {
   os << name << "  " << isa << ", " << threads
      << (threads == 1 ? " thread" : " threads");
@@ -39,30 +66,13 @@ void BenchReport::print(raw_ostream &os) const {
                 withPrefix(weightsBytes, "B"), withPrefix(workspaceBytes, "B"));
   if (kernels.empty())
     return;
-  Table table({{"kernel", Table::Left},
-               {"calls", Table::Right},
-               {"ms", Table::Right},
-               {"share", Table::Right},
-               {"GFLOP/s", Table::Right},
-               {"of peak", Table::Right}});
-  double rest = median();
-  auto share = [&](double part) {
-    return formatv("{0:F1}%", 100 * part / median()).str();
-  };
-  for (const KernelTime &kernel : kernels) {
-    double speed = kernel.work / kernel.seconds;
-    bool counts = kernel.work > 0;
-    table.row({kernel.kernel, std::to_string(kernel.calls),
-               formatv("{0:F3}", kernel.seconds * 1e3), share(kernel.seconds),
-               counts ? formatv("{0:F1}", speed / 1e9).str() : "",
-               counts ? formatv("{0:F1}%", 100 * speed / peak()).str() : ""});
-    rest -= kernel.seconds;
-  }
-  rest = std::max(rest, 0.0);
-  table.row({"(between kernels)", "", formatv("{0:F3}", rest * 1e3),
-             share(rest), "", ""});
   os << "\n";
-  table.print(os);
+  auto cells = [&](const KernelTime &kernel) {
+    double speed = kernel.work / kernel.seconds;
+    return std::pair(formatv("{0:F1}", speed / 1e9).str(),
+                     formatv("{0:F1}%", 100 * speed / peak()).str());
+  };
+  printKernels(os, kernels, median(), {"GFLOP/s", "of peak", cells});
 }
 
 void BenchReport::printJson(raw_ostream &os) const {

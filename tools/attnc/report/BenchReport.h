@@ -4,6 +4,8 @@
 #ifndef ATTN_TOOLS_ATTNC_REPORT_BENCHREPORT_H
 #define ATTN_TOOLS_ATTNC_REPORT_BENCHREPORT_H
 
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <optional>
@@ -19,6 +21,18 @@ struct KernelTime {
   double seconds = 0; ///< each launch's median over the runs, summed
   double work = 0;    ///< floating point operations, or bytes
 };
+
+/// What a table of kernels says of their work.
+struct WorkColumns {
+  llvm::StringRef first, second; ///< headings
+  /// Both cells of a kernel that has work.
+  llvm::function_ref<std::pair<std::string, std::string>(const KernelTime &)>
+      cells;
+};
+
+/// Prints `kernels` and what of `seconds` passes between them.
+void printKernels(llvm::raw_ostream &os, llvm::ArrayRef<KernelTime> kernels,
+                  double seconds, const WorkColumns &work);
 
 struct BenchReport {
   std::string name, isa;

@@ -29,31 +29,13 @@ void GenerationReport::print(raw_ostream &os) const {
                 withPrefix(weightsBytes, "B"), withPrefix(cacheBytes, "B"));
   if (kernels.empty())
     return;
-  Table table({{"kernel", Table::Left},
-               {"calls", Table::Right},
-               {"ms", Table::Right},
-               {"share", Table::Right},
-               {"weights", Table::Right},
-               {"GB/s", Table::Right}});
-  double rest = median();
-  auto share = [&](double part) {
-    return formatv("{0:F1}%", 100 * part / median()).str();
-  };
-  for (const KernelTime &kernel : kernels) {
-    bool reads = kernel.work > 0;
-    table.row({kernel.kernel, std::to_string(kernel.calls),
-               formatv("{0:F3}", kernel.seconds * 1e3), share(kernel.seconds),
-               reads ? withPrefix(static_cast<uint64_t>(kernel.work), "B") : "",
-               reads
-                   ? formatv("{0:F1}", kernel.work / kernel.seconds / 1e9).str()
-                   : ""});
-    rest -= kernel.seconds;
-  }
-  rest = std::max(rest, 0.0);
-  table.row({"(between kernels)", "", formatv("{0:F3}", rest * 1e3),
-             share(rest), "", ""});
   os << "\n";
-  table.print(os);
+  auto cells = [](const KernelTime &kernel) {
+    return std::pair(
+        withPrefix(static_cast<uint64_t>(kernel.work), "B"),
+        formatv("{0:F1}", kernel.work / kernel.seconds / 1e9).str());
+  };
+  printKernels(os, kernels, median(), {"weights", "GB/s", cells});
 }
 
 void GenerationReport::printJson(raw_ostream &os) const {
