@@ -181,6 +181,25 @@ def HoistFromScans : Pass<"attn-hoist-from-scans", "::mlir::func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def HoistRowCopies : Pass<"attn-hoist-row-copies", "::mlir::func::FuncOp"> {
+  let summary = "copy(linear(x, w)) => linear(copy(x), w), copy(norm(x)) => norm(copy(x))";
+  let description = [{
+    `copy(linear(x, w)) => linear(copy(x), w)`, `copy(norm(x)) => norm(copy(x))`
+
+    `copy` is any chain of slices, concatenations of slices, transposes and
+    reshapes that moves rows as a whole, such as partition into windows and
+    cyclic shifts. A linear reads its input through such copies, by an index for
+    each row, so that nothing is copied in memory; a residual behind them is
+    beside the linear then and becomes its epilogue, and a norm in front of them
+    the next linear's prologue.
+
+    Declined, with a remark: a linear whose epilogue depends on the row, and a
+    norm whose rows something else than linears reads.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def HoistParameters : Pass<"attn-hoist-parameters", "::mlir::ModuleOp"> {
   let summary = "f(weights) => get_parameter [@p], @p = f(weights)";
   let description = [{

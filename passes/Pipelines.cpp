@@ -27,6 +27,8 @@ void attn::buildFusionPipeline(OpPassManager &manager) {
   model.addPass(createCanonicalizerPass());
   model.addPass(createHoistFromScans());
   model.addPass(createFuseProjections());
+  // In front of the fusions: residuals and norms then stand beside linears.
+  model.addPass(createHoistRowCopies());
   model.addPass(createFuseEpilogue());
   model.addPass(createFusePrologue());
   model.addPass(createFuseMaps());

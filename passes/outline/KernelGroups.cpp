@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "passes/ModelFunctions.h"
+#include "passes/RowCopies.h"
 
 using namespace mlir;
 using namespace attn;
@@ -74,6 +75,9 @@ static bool isAbsorbed(Operation *op) {
   // An attention reads through the pages of its keys and values.
   if (isa<ReadPagesOp>(op))
     return llvm::all_of(op->getUsers(), llvm::IsaPred<AttentionOp>);
+  if (isa<tensor::ExtractSliceOp, tensor::ConcatOp, linalg::TransposeOp>(op) &&
+      findAbsorbingLinear(op))
+    return true;
   auto transpose = dyn_cast<linalg::TransposeOp>(op);
   if (!transpose)
     return false;
@@ -101,6 +105,8 @@ public:
     if (auto attention = dyn_cast<AttentionOp>(root))
       if (Operation *transpose = absorbedTranspose(attention))
         group.last = transpose;
+    if (auto linear = dyn_cast<LinearOp>(root))
+      absorbed = absorbedRowCopies(linear);
     SmallVector<Operation *> order;
     collect(group, root, order);
     llvm::append_range(group.results, group.last->getResults());
@@ -115,8 +121,9 @@ public:
   }
 
 private:
-  /// Producers that a kernel recomputes: constants, destinations, sizes, and
-  /// what an attention reads through, transposes and pages.
+  /// Producers that a kernel recomputes: constants, destinations, sizes, what an
+  /// attention reads through, transposes and pages, and the copies of rows that
+  /// a linear reads through.
   bool isCloned(KernelGroup &group, Operation *user, Value value) {
     Operation *op = value.getDefiningOp();
     if (!op || !isInModel(op, func))
@@ -127,6 +134,8 @@ private:
       return isDestination(user, value);
     if (isa<ReadPagesOp>(op))
       return isa<AttentionOp>(user);
+    if (absorbed.operations.contains(op))
+      return true;
     auto transpose = dyn_cast<linalg::TransposeOp>(op);
     return transpose && isStrided(transpose, user);
   }
@@ -135,7 +144,9 @@ private:
   /// token is repeated for, comes from an argument of the model.
   void addSizeSources(KernelGroup &group) {
     auto has = [&](Value tensor, const DimExpr &size) {
-      return llvm::is_contained(shapes.shapeOf(tensor), size);
+      return llvm::any_of(shapes.shapeOf(tensor), [&](const DimExpr &dim) {
+        return size.ratioTo(dim).has_value();
+      });
     };
     for (Operation *op : group.members)
       for (Value operand : usedValues(op)) {
@@ -173,6 +184,7 @@ private:
 
   func::FuncOp func;
   const SymbolicShapes &shapes;
+  RowCopies absorbed; ///< of the root
 };
 
 } // namespace

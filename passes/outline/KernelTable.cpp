@@ -139,6 +139,20 @@ LogicalResult KernelTable::mapSizes(Operation *op, const KernelGroup &group,
   return success();
 }
 
+/// A fraction of a size of a tensor, which it divides.
+static Value scaledSize(OpBuilder &builder, Location loc, Value tensor,
+                        int64_t dimension, std::pair<int64_t, int64_t> ratio) {
+  Value size = tensor::DimOp::create(builder, loc, tensor, dimension);
+  auto constant = [&](int64_t value) {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  };
+  if (ratio.first != 1)
+    size = arith::MulIOp::create(builder, loc, size, constant(ratio.first));
+  if (ratio.second != 1)
+    size = arith::DivUIOp::create(builder, loc, size, constant(ratio.second));
+  return size;
+}
+
 Value KernelTable::sizeFromInputs(const DimExpr &value, Operation *op,
                                   const KernelGroup &group, Block *entry,
                                   OpBuilder &builder) {
@@ -149,5 +163,10 @@ Value KernelTable::sizeFromInputs(const DimExpr &value, Operation *op,
       if (dim == value)
         return tensor::DimOp::create(builder, op->getLoc(),
                                      entry->getArgument(i), d);
+  for (auto [i, input] : llvm::enumerate(group.inputs))
+    for (auto [d, dim] : llvm::enumerate(shapes.shapeOf(input)))
+      if (std::optional ratio = value.ratioTo(dim))
+        return scaledSize(builder, op->getLoc(), entry->getArgument(i), d,
+                          *ratio);
   return {};
 }

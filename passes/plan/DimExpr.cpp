@@ -8,6 +8,8 @@
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace attn;
 
@@ -66,6 +68,23 @@ std::optional<DimExpr> DimExpr::multiply(const DimExpr &a, const DimExpr &b) {
       result = *sum;
     }
   return result;
+}
+
+std::optional<std::pair<int64_t, int64_t>>
+DimExpr::ratioTo(const DimExpr &other) const {
+  if (coefficients.empty() || other.coefficients.empty())
+    return std::nullopt;
+  int64_t over = coefficients.begin()->second;
+  int64_t under = other.coefficients.begin()->second;
+  if (over <= 0 || under <= 0)
+    return std::nullopt;
+  int64_t common = std::gcd(over, under);
+  over /= common;
+  under /= common;
+  auto scaled = multiply(*this, constant(under));
+  if (!scaled || scaled != multiply(other, constant(over)))
+    return std::nullopt;
+  return std::pair(over, under);
 }
 
 std::optional<DimExpr> DimExpr::divideExactly(int64_t divisor) const {

@@ -32,6 +32,10 @@ public:
   static std::optional<DimExpr> multiply(const DimExpr &a, const DimExpr &b);
   /// Exact quotient by a constant, or null.
   std::optional<DimExpr> divideExactly(int64_t divisor) const;
+  /// The constant fraction of `other` that this is, {3, 2} for half as much
+  /// again, in lowest terms; null where there is none.
+  std::optional<std::pair<int64_t, int64_t>>
+  ratioTo(const DimExpr &other) const;
 
   /// True if this is at least `other` whenever every symbol is at least 0:
   /// each coefficient is.

@@ -42,12 +42,11 @@ TEST_P(Agreement, FusionKeepsValues) {
   EXPECT_GT(functions, 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Passes, Agreement,
-                         testing::Values("fuse-epilogue.mlir", "fuse-maps.mlir",
-                                         "fuse-projections.mlir",
-                                         "fuse-prologue.mlir",
-                                         "hoist-from-scans.mlir",
-                                         "raise-attention.mlir",
-                                         "raise-attention-forms.mlir"));
+INSTANTIATE_TEST_SUITE_P(
+    Passes, Agreement,
+    testing::Values("fuse-epilogue.mlir", "fuse-maps.mlir",
+                    "fuse-projections.mlir", "fuse-prologue.mlir",
+                    "hoist-from-scans.mlir", "hoist-row-copies.mlir",
+                    "raise-attention.mlir", "raise-attention-forms.mlir"));
 
 } // namespace

@@ -16,6 +16,7 @@
 
 #include "codegen/cpu/kernels/KernelEmitter.h"
 #include "codegen/cpu/kernels/NormRow.h"
+#include "codegen/cpu/linear/InputRows.h"
 #include "codegen/cpu/linear/LinearProduct.h"
 
 using namespace mlir;
@@ -66,13 +67,14 @@ static Value rowsScratch(TileBuilder &b, LinearForm &form, Value rows) {
 
 /// Writes the normed rows of a block to scratch.
 static LogicalResult normRows(TileBuilder &b, LinearForm &form,
-                              RowBlock &block) {
+                              InputRows &input, RowBlock &block) {
   FailureOr<NormRow> norm = readPrologue(b, form.op);
   if (failed(norm))
     return failure();
   Value rows = rowsScratch(b, form, block.count);
   b.forRange(block.count, [&](Value row) {
-    emitNormRow(b, *norm, block.input, b.add(block.first, row), rows, row);
+    Value from = input.at(b.add(block.first, row));
+    emitNormRow(b, *norm, block.input, from, rows, row);
   });
   block.input = rows;
   block.inputRow = b.idx(0);
@@ -80,12 +82,12 @@ static LogicalResult normRows(TileBuilder &b, LinearForm &form,
 }
 
 /// The block with its slice in scratch.
-static RowBlock copyRows(TileBuilder &b, LinearForm &form, RowBlock block,
-                         const InputSlice &slice) {
+static RowBlock copyRows(TileBuilder &b, LinearForm &form, InputRows &input,
+                         RowBlock block, const InputSlice &slice) {
   Value rows = rowsScratch(b, form, block.count);
   b.forRange(block.count, [&](Value row) {
+    Value from = input.at(b.add(block.inputRow, row));
     b.forLanes(slice.count, [&](Value column, Value mask) {
-      Value from = b.add(block.inputRow, row);
       Value x = b.load(block.input, {from, b.add(slice.first, column)}, mask);
       b.store(x, rows, {row, column}, mask);
     });
@@ -117,8 +119,7 @@ static RowBlock viewSlice(TileBuilder &b, LinearForm &form, RowBlock block,
 //===----------------------------------------------------------------------===//
 
 static Value blockRows(TileBuilder &b, LinearForm &form) {
-  Value input = b.asRows(b.memory(form.op.getInput()));
-  return b.min(b.dim(input, 0), b.idx(form.largestBlock()));
+  return b.min(InputRows(b, form.op).count, b.idx(form.largestBlock()));
 }
 
 /// Where the accumulators of weight `index` wait in scratch.
@@ -187,8 +188,8 @@ static LogicalResult emitLinear(TileBuilder &b, Operation *operation) {
   for (unsigned i = 0; i < form.op.getWeights().size(); ++i)
     products.emplace_back(b, form, i, tileScratch, waitingScratch(b, form, i));
 
-  Value input = b.asRows(b.memory(form.op.getInput()));
-  Value rows = b.dim(input, 0);
+  InputRows input(b, form.op);
+  Value rows = input.count;
   Value blocks = blockCount(b, form, rows);
   auto [first, last] = b.share(b.mul(blocks, form.groups));
   bool failedOnce = false;
@@ -210,13 +211,13 @@ static LogicalResult emitLinear(TileBuilder &b, Operation *operation) {
     Value start = b.div(b.mul(rows, i), blocks);
     Value count = b.sub(b.div(b.mul(rows, b.add(i, 1)), blocks), start);
     RowTiles tiles(b, start, count, b.target.linear.rows);
-    RowBlock block{start, count, input, start, &tiles};
+    RowBlock block{start, count, input.memory, start, &tiles};
     if (!form.op.getPrologue().empty())
-      failedOnce |= failed(normRows(b, form, block));
+      failedOnce |= failed(normRows(b, form, input, block));
     auto emitSlices = [&] {
       forSlices(b, form, [&](const InputSlice &slice) {
         multiply(i,
-                 form.copiesRows() ? copyRows(b, form, block, slice)
+                 form.copiesRows() ? copyRows(b, form, input, block, slice)
                                    : viewSlice(b, form, block, slice),
                  slice);
       });
@@ -227,6 +228,8 @@ static LogicalResult emitLinear(TileBuilder &b, Operation *operation) {
       RowTiles row(b, start, count, /*tallest=*/1);
       RowBlock whole = block;
       whole.tiles = &row;
+      if (form.op.getPrologue().empty())
+        whole.inputRow = input.at(start);
       multiply(i, whole, wholeSlice(b, form));
     };
     b.ifElse(b.equal(count, b.idx(1)), emitRow, emitSlices);

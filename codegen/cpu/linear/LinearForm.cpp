@@ -3,6 +3,7 @@
 
 #include "codegen/cpu/linear/LinearForm.h"
 
+#include "codegen/cpu/linear/InputRows.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "passes/plan/InPlace.h"
 #include "llvm/Support/MathExtras.h"
@@ -37,7 +38,7 @@ LinearForm::LinearForm(LinearOp op, const TargetSpec &target)
   constexpr int64_t kGroupsThatPay = 12;
   if (!op.getPrologue().empty())
     stride = strideOf(k);
-  else if (groups >= kGroupsThatPay)
+  else if (InputRows::areMoved(op) || groups >= kGroupsThatPay)
     stride = strideOf(slice);
 }
 

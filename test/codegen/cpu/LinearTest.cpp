@@ -269,6 +269,78 @@ TEST_P(Linear, ThreeWeightsWithPrologue) {
         {{&y0, expected[0]}, {&y1, expected[1]}, {&y2, expected[2]}}, 5e-5);
 }
 
+/// Windows of 2 x 3 of a grid of 4 x 6 shifted by (1, 2), read by an index for
+/// each row: multiplied in place, sliced, and behind a norm.
+TEST_P(Linear, RowsBehindShiftedWindows) {
+  constexpr int64_t kBatch = 3, kCells = 24, kOut = 40;
+  const char *prologue = R"(prologue_captures(%g : tensor<{0}xf32>) prologue {{
+      ^bb0(%row: tensor<{0}xf32>, %scale: tensor<{0}xf32>):
+        %n = attn.layer_norm %row scale(%scale : tensor<{0}xf32>) eps 1.0e-5 : tensor<{0}xf32>
+        attn.yield %n : tensor<{0}xf32> })";
+  const char *text = R"(
+    func.func private @kernel(%x: tensor<?x4x6x{0}xf32>,
+        %w: tensor<40x{0}xf32> {{attn.layout = #attn.panels<16>}, %g: tensor<{0}xf32>,
+        %r: tensor<?x6x40xf32>) -> tensor<?x6x40xf32> attributes {{attn.kernel} {{
+      %c0 = arith.constant 0 : index
+      %b = tensor.dim %x, %c0 : tensor<?x4x6x{0}xf32>
+      %down = tensor.extract_slice %x[0, 1, 0, 0] [%b, 3, 6, {0}] [1, 1, 1, 1] : tensor<?x4x6x{0}xf32> to tensor<?x3x6x{0}xf32>
+      %up = tensor.extract_slice %x[0, 0, 0, 0] [%b, 1, 6, {0}] [1, 1, 1, 1] : tensor<?x4x6x{0}xf32> to tensor<?x1x6x{0}xf32>
+      %rows = tensor.concat dim(1) %down, %up : (tensor<?x3x6x{0}xf32>, tensor<?x1x6x{0}xf32>) -> tensor<?x4x6x{0}xf32>
+      %right = tensor.extract_slice %rows[0, 0, 2, 0] [%b, 4, 4, {0}] [1, 1, 1, 1] : tensor<?x4x6x{0}xf32> to tensor<?x4x4x{0}xf32>
+      %left = tensor.extract_slice %rows[0, 0, 0, 0] [%b, 4, 2, {0}] [1, 1, 1, 1] : tensor<?x4x6x{0}xf32> to tensor<?x4x2x{0}xf32>
+      %rolled = tensor.concat dim(2) %right, %left : (tensor<?x4x4x{0}xf32>, tensor<?x4x2x{0}xf32>) -> tensor<?x4x6x{0}xf32>
+      %grid = tensor.expand_shape %rolled [[0], [1, 2], [3, 4], [5]] output_shape [%b, 2, 2, 2, 3, {0}]
+          : tensor<?x4x6x{0}xf32> into tensor<?x2x2x2x3x{0}xf32>
+      %empty = tensor.empty(%b) : tensor<?x2x2x2x3x{0}xf32>
+      %tiles = linalg.transpose ins(%grid : tensor<?x2x2x2x3x{0}xf32>) outs(%empty : tensor<?x2x2x2x3x{0}xf32>) permutation = [0, 1, 3, 2, 4, 5]
+      %windows = tensor.collapse_shape %tiles [[0, 1, 2], [3, 4], [5]] : tensor<?x2x2x2x3x{0}xf32> into tensor<?x6x{0}xf32>
+      %y = attn.linear %windows weights(%w : tensor<40x{0}xf32>)
+          captures(%r : tensor<?x6x40xf32>) maps [affine_map<(b, s, c) -> (b, s, c)>] {1}
+          epilogue {{
+          ^bb0(%a: f32, %res: f32):
+            %0 = arith.addf %a, %res : f32
+            attn.yield %0 : f32
+          } : tensor<?x6x{0}xf32> -> tensor<?x6x40xf32>
+      return %y : tensor<?x6x40xf32>
+    })";
+  for (int64_t batch : {int64_t(0), int64_t(1), kBatch})
+    for (int64_t width : {24, 1100})
+      for (bool normed : {false, true}) {
+        SCOPED_TRACE(
+            llvm::formatv("{0} x {1}, {2}", batch, width, normed).str());
+        auto x = normal(batch * kCells * width), g = normal(width),
+             w = normal(kOut * width), r = normal(batch * kCells * kOut);
+        std::vector<float> moved;
+        for (int64_t row = 0; row < batch * kCells; ++row) {
+          int64_t window = row % kCells / 6, cell = row % 6;
+          int64_t down = (window / 2 * 2 + cell / 3 + 1) % 4;
+          int64_t right = (window % 2 * 3 + cell % 3 + 2) % 6;
+          auto *from = x.data() +
+                       (row / kCells * kCells + down * 6 + right) * width;
+          std::vector<float> values(from, from + width);
+          if (normed) {
+            auto exact = layerNorm(values, g, std::vector<float>(width), 1e-5);
+            values.assign(exact.begin(), exact.end());
+          }
+          moved.insert(moved.end(), values.begin(), values.end());
+        }
+        auto expected = product({batch * kCells, width, kOut}, moved, w);
+        for (size_t i = 0; i < r.size(); ++i)
+          expected[i] += r[i];
+        auto packed = packPanels(w, kOut, width);
+        GuardedBuffer in(x), residual(r), out(r.size());
+        std::string before =
+            normed ? llvm::formatv(prologue, width).str() : std::string();
+        check(llvm::formatv(text, width, before),
+              {{in.data(), {batch}},
+               {packed.data(), {}},
+               {g.data(), {}},
+               {residual.data(), {batch * 4}},
+               {out.data(), {batch * 4}}},
+              {{&out, expected}}, 1e-5 * (1 + width / 16.0));
+      }
+}
+
 INSTANTIATE_TEST_SUITE_P(Targets, Linear, ::testing::ValuesIn(targetsHere()),
                          targetName);
 
