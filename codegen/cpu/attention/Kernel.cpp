@@ -196,7 +196,7 @@ static Value attentionScratch(TileBuilder &b, Operation *op) {
   if (failed(form))
     return {};
   if (form->starts)
-    return streamScratch(b, *form);
+    return raggedScratch(b, *form);
   Rows rows = expectedRows(*form);
   if (rows == Rows::Few)
     return fewRowsScratch(b, *form);
@@ -229,14 +229,16 @@ static LogicalResult emitAttention(TileBuilder &b, Operation *op) {
 /// Whether keys may have been split between slots.
 static bool isAttentionLeft(Operation *op) {
   auto attention = cast<AttentionOp>(op);
-  return !attention.isRagged() && !attention.getWeights() &&
-         attention.getWeight().empty();
+  return attention.isRagged() ||
+         (!attention.getWeights() && attention.getWeight().empty());
 }
 
 static LogicalResult finishAttention(TileBuilder &b, Operation *op) {
   FailureOr<AttentionForm> form = readAttention(b, cast<AttentionOp>(op));
   if (failed(form))
     return failure();
+  if (form->starts)
+    return finishRagged(b, *form);
   Rows rows = expectedRows(*form);
   if (rows == Rows::Many)
     return success();

@@ -19,11 +19,10 @@ Value hasFewRows(TileBuilder &b, const AttentionForm &form);
 /// Bytes of scratch that a slot needs, where there are few rows.
 Value fewRowsScratch(TileBuilder &b, const AttentionForm &form);
 
-/// This slot's share, where there are few rows. Where heads are few, too, it is
-/// of their chunks of keys, and what these give stays in scratch.
+/// This slot's share, where there are few rows; their keys may be split.
 mlir::LogicalResult emitFewRows(TileBuilder &b, const AttentionForm &form);
 
-/// Adds up, chunks ascending, what the slots left in scratch.
+/// Adds up what the slots left, where keys were split.
 mlir::LogicalResult finishFewRows(TileBuilder &b, const AttentionForm &form);
 
 } // namespace attn::cpu

@@ -9,8 +9,14 @@
 
 namespace attn::cpu {
 
-/// This slot's share.
+/// Bytes of scratch that a slot needs.
+Value raggedScratch(TileBuilder &b, const AttentionForm &form);
+
+/// This slot's share; the keys of few rows may be split.
 mlir::LogicalResult emitRagged(TileBuilder &b, const AttentionForm &form);
+
+/// Adds up what the slots left, where keys were split.
+mlir::LogicalResult finishRagged(TileBuilder &b, const AttentionForm &form);
 
 } // namespace attn::cpu
 

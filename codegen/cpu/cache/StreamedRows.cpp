@@ -165,11 +165,3 @@ void Stream::finishRows(AttentionState &total, const HeadRows &rows) const {
     finishSums(total, rows);
   writeRows(total, rows, form.isSoftmax());
 }
-
-void Stream::emitRows(AttentionState &s, const HeadRows &rows) const {
-  AttentionState total = withTotals(s);
-  computeRows(s, rows);
-  startRows(total, rows);
-  addKeys(s, total, rows, {b.idx(0), s.n});
-  finishRows(total, rows);
-}

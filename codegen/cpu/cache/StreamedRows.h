@@ -30,16 +30,15 @@ public:
   /// HeadRows.
   HeadRows rowsOf(Value batch, Value head, Value first, Value count,
                   Value origin) const;
-  /// The outputs of rows.
-  void emitRows(AttentionState &s, const HeadRows &rows) const;
-  /// The same in two parts: adds what some chunks of keys give to `total`,
-  /// which startRows began, and writes it. computeRows was called for the rows.
+  /// The outputs of rows in two parts: adds what some chunks of keys give to
+  /// `total`, which startRows began, and writes it. computeRows was called for
+  /// the rows.
   void addKeys(AttentionState &s, AttentionState &total, const HeadRows &rows,
                const Keys &keys) const;
   void finishRows(AttentionState &total, const HeadRows &rows) const;
 
   const AttentionForm &attention() const { return form; }
-  /// What emitRows starts from.
+  /// What addKeys starts from.
   AttentionState state() const;
 
   TileBuilder &b;

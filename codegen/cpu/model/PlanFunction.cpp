@@ -32,7 +32,7 @@ public:
       rejectNegative(size);
       total = checkedAdd(total, alignUp(size));
     }
-    Value scratch = largestScratch();
+    Value scratch = largestScratch(slots);
     words.store(total, offsets, index++);
     words.store(scratch, offsets, index);
     total = checkedAdd(total, checkedMultiply(slots, scratch));
@@ -88,8 +88,9 @@ private:
   }
 
   /// One slot serves every kernel in turn.
-  Value largestScratch() {
+  Value largestScratch(Value slots) {
     Value block = words.stackBlock(largestBlock(model));
+    words.store(slots, block, kSlotsWord);
     SizeBuilder sizes(words, dims);
     Value largest = words.constant(0);
     model.walk([&](LaunchOp launch) {

@@ -315,8 +315,8 @@ TEST_P(Linear, RowsBehindShiftedWindows) {
           int64_t window = row % kCells / 6, cell = row % 6;
           int64_t down = (window / 2 * 2 + cell / 3 + 1) % 4;
           int64_t right = (window % 2 * 3 + cell % 3 + 2) % 6;
-          auto *from = x.data() +
-                       (row / kCells * kCells + down * 6 + right) * width;
+          auto *from =
+              x.data() + (row / kCells * kCells + down * 6 + right) * width;
           std::vector<float> values(from, from + width);
           if (normed) {
             auto exact = layerNorm(values, g, std::vector<float>(width), 1e-5);
