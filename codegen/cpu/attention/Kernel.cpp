@@ -80,32 +80,38 @@ static void emitRelative(AttentionState &s, const HeadRows &rows,
 static void emitNormalized(AttentionState &s, const HeadRows &rows,
                            const RowTiles &tiles) {
   TileBuilder &b = s.b;
-  forChunks(s, [&](const Chunk &chunk) {
+  forKeptChunks(s, rows, [&](const Chunk &chunk) {
     fillTerms(s, rows, tiles, chunk);
     softmaxChunk(s, rows, chunk);
   });
   finishSums(s, rows);
   Value isLong = b.less(b.idx(kChunkKeys), s.n);
-  forChunks(s, [&](const Chunk &chunk) {
-    b.ifThen(isLong, [&] {
-      fillTerms(s, rows, tiles, chunk);
-      repeatSoftmax(s, rows, chunk);
-    });
-    finishWeights(s, rows, chunk);
-    addValues(s, rows, tiles, chunk);
-  });
+  forKeptChunks(
+      s, rows,
+      [&](const Chunk &chunk) {
+        b.ifThen(isLong, [&] {
+          fillTerms(s, rows, tiles, chunk);
+          repeatSoftmax(s, rows, chunk);
+        });
+        finishWeights(s, rows, chunk);
+        addValues(s, rows, tiles, chunk);
+      },
+      [&](const Keys &keys) { clearMap(s, rows, keys); });
 }
 
 /// Weights that depend on their own score only.
 static void emitPlain(AttentionState &s, const HeadRows &rows,
                       const RowTiles &tiles) {
-  forKeptChunks(s, rows, [&](const Chunk &chunk) {
-    fillTerms(s, rows, tiles, chunk);
-    plainWeights(s, rows, chunk);
-    if (s.form.needsWeights())
-      finishWeights(s, rows, chunk);
-    addValues(s, rows, tiles, chunk);
-  });
+  forKeptChunks(
+      s, rows,
+      [&](const Chunk &chunk) {
+        fillTerms(s, rows, tiles, chunk);
+        plainWeights(s, rows, chunk);
+        if (s.form.needsWeights())
+          finishWeights(s, rows, chunk);
+        addValues(s, rows, tiles, chunk);
+      },
+      [&](const Keys &keys) { clearMap(s, rows, keys); });
 }
 
 static void emitRows(AttentionState &s, const HeadRows &rows) {
@@ -132,9 +138,13 @@ static void emitBlock(AttentionState &s, const HeadRows &rows) {
   before.count = b.sub(kept.first, rows.first);
   after.first = b.add(kept.first, kept.count);
   after.count = b.sub(b.sub(rows.count, before.count), kept.count);
-  writeEmptyRows(s, before);
+  auto writeEmpty = [&](const HeadRows &some) {
+    writeEmptyRows(s, some);
+    clearMap(s, some, {b.idx(0), s.n});
+  };
+  writeEmpty(before);
   b.ifThen(b.less(b.idx(0), kept.count), [&] { emitRows(s, kept); });
-  writeEmptyRows(s, after);
+  writeEmpty(after);
 }
 
 /// Blocks [first, end) of one head; `isFirst` says that the slot met no other

@@ -186,10 +186,12 @@ void attn::cpu::repeatSoftmax(AttentionState &s, const HeadRows &rows,
   TileBuilder &b = s.b;
   b.forRange(rows.count, [&](Value row) {
     Value origin = b.splat(finiteReference(s, row));
-    b.forLanes(chunk.count, [&](Value column, Value mask) {
-      Value score = scoreOnLanes(s, rows, chunk, {row, column, mask});
+    forRunLanes(s, chunk, {}, [&](const RunLanes &lanes, ValueRange) {
+      PairLanes at{row, lanes.column, lanes.mask, lanes.isKept};
+      Value score = scoreOnLanes(s, rows, chunk, at);
       Value weight = exp2OfNegative(b, arith::SubFOp::create(b, score, origin));
-      b.store(weight, s.scratch.scores, {row, column});
+      b.store(weight, s.scratch.scores, {row, lanes.column});
+      return SmallVector<Value>();
     });
   });
 }

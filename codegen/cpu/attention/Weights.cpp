@@ -48,6 +48,29 @@ static void writeMap(AttentionState &s, const HeadRows &rows,
   b.store(b.fma(weight, share, before), s.form.weights, place, at.mask);
 }
 
+void attn::cpu::clearMap(AttentionState &s, const HeadRows &rows,
+                         const Keys &keys) {
+  if (!s.form.weights)
+    return;
+  TileBuilder &b = s.b;
+  auto clear = [&] {
+    b.forRange(rows.count, [&](Value row) {
+      b.forLanes(keys.count, [&](Value column, Value mask) {
+        SmallVector<Value> place{rows.batch, rows.head, b.add(rows.first, row),
+                                 b.add(keys.first, column)};
+        if (s.form.returnsMean())
+          place.erase(place.begin() + 1);
+        b.store(b.splat(0.0), s.form.weights, place, mask);
+      });
+    });
+  };
+  // Of a mean the first head is written, others are added.
+  if (s.form.returnsMean())
+    b.ifThen(b.equal(rows.head, b.idx(0)), clear);
+  else
+    clear();
+}
+
 void attn::cpu::finishWeights(AttentionState &s, const HeadRows &rows,
                               const Chunk &chunk) {
   TileBuilder &b = s.b;
@@ -55,16 +78,19 @@ void attn::cpu::finishWeights(AttentionState &s, const HeadRows &rows,
     Value factor;
     if (s.form.isSoftmax())
       factor = b.splat(b.loadScalar(s.scratch.factors, row));
-    b.forLanes(chunk.count, [&](Value column, Value mask) {
-      PairLanes at{row, column, mask};
-      Value weight = b.load(s.scratch.scores, {row, column});
-      if (factor)
-        weight = arith::MulFOp::create(b, weight, factor);
-      if (s.form.weight)
-        weight = weightOnLanes(s, rows, chunk, at, weight);
-      b.store(weight, s.scratch.scores, {row, column});
-      if (s.form.weights)
-        writeMap(s, rows, chunk, at, weight);
+    forRuns(s, chunk, [&](const KeyRun &run) {
+      b.forLanes(run.count, [&](Value offset, Value mask) {
+        PairLanes at{row, b.add(run.column, offset), mask};
+        Value weight = b.load(s.scratch.scores, {row, at.column});
+        if (factor)
+          weight = arith::MulFOp::create(b, weight, factor);
+        if (s.form.weight)
+          weight = weightOnLanes(s, rows, chunk, at, weight);
+        b.store(weight, s.scratch.scores, {row, at.column});
+        if (s.form.weights)
+          writeMap(s, rows, chunk, at, weight);
+      });
     });
   });
+  forGaps(s, chunk, [&](const Keys &keys) { clearMap(s, rows, keys); });
 }

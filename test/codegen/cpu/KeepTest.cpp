@@ -34,30 +34,32 @@ struct Problem {
 };
 
 /// A kernel with this keep, over %i, %j, %m, %n, %b and the captures %valid,
-/// %mask, %document; it ends in %keep.
-std::string keepText(llvm::StringRef keep, int64_t keyHeads = 1) {
+/// %mask, %document; it ends in %keep. `map` is the type of weights to return.
+std::string keepText(llvm::StringRef keep, int64_t keyHeads = 1,
+                     llvm::StringRef map = {}) {
   std::string block = llvm::formatv(
       "^bb0(%q1: tensor<{0}xf32>, %k1: tensor<{0}xf32>, %b: index, %h: index, "
       "%i: index, %j: index, %m: index, %n: index, %valid: tensor<?xi64>, "
       "%mask: tensor<?x?xi64>, %document: tensor<?xi64>):\n",
       kWidth);
+  std::string output = llvm::formatv("tensor<?x{0}x?x{1}xf32>", kHeads, kWidth);
   return llvm::formatv(
       R"(
     func.func private @kernel(%q: {0}, %k: {1}, %v: {1}, %c0: tensor<?xi64>,
-        %c1: tensor<?x?xi64>, %c2: tensor<?xi64>) -> {0} attributes {{attn.kernel} {{
-      %o = attn.attention queries(%q : {0}) keys(%k : {1}) value(%v : {1})
+        %c1: tensor<?x?xi64>, %c2: tensor<?xi64>) -> ({5}) attributes {{attn.kernel} {{
+      {6} = attn.attention queries(%q : {0}) keys(%k : {1}) value(%v : {1})
           captures(%c0, %c1, %c2 : tensor<?xi64>, tensor<?x?xi64>, tensor<?xi64>)
           score {{ {2}
             %dot = attn.dot %q1, %k1 : tensor<{3}xf32>
             attn.yield %dot : f32
           } keep {{ {2} {4}
             attn.yield %keep : i1
-          } -> {0}
-      return %o : {0}
+          } -> {0} {7}
+      return {6} : {5}
     })",
-      llvm::formatv("tensor<?x{0}x?x{1}xf32>", kHeads, kWidth),
-      llvm::formatv("tensor<?x{0}x?x{1}xf32>", keyHeads, kWidth), block, kWidth,
-      keep);
+      output, llvm::formatv("tensor<?x{0}x?x{1}xf32>", keyHeads, kWidth), block,
+      kWidth, keep, map.empty() ? output : output + ", " + map.str(),
+      map.empty() ? "%o" : "%o, %w", map.empty() ? "" : "weights " + map.str());
 }
 
 /// The same condition, of which intervals prove nothing.
@@ -234,6 +236,19 @@ protected:
     kernel.run(p.operands(out), slots);
     return {out.data(), out.data() + out.size()};
   }
+  /// With a map of the weights of `heads` heads: the outputs, then the map.
+  std::vector<float> runWithMap(CompiledKernel &kernel, Problem &p,
+                                int64_t heads, int64_t slots) {
+    GuardedBuffer out(kBatch * kHeads * p.m * kWidth);
+    GuardedBuffer map(kBatch * heads * p.m * p.n);
+    std::fill_n(map.data(), map.size(), NAN);
+    std::vector<Operand> operands = p.operands(out);
+    operands.push_back({map.data(), {kBatch, p.m, p.n}});
+    kernel.run(operands, slots);
+    std::vector<float> all(out.data(), out.data() + out.size());
+    all.insert(all.end(), map.data(), map.data() + map.size());
+    return all;
+  }
 
   std::vector<double> evaluate(const std::string &text, const Problem &p);
   void compare(llvm::ArrayRef<float> found, llvm::ArrayRef<double> expected);
@@ -293,6 +308,28 @@ TEST_P(Keep, WhatIsProvedChangesNoBit) {
         compare(first, evaluate(keepText(keep), p));
     }
   }
+}
+
+// The same where the weights of all keys are a result: what is left out is 0 in
+// the map, too.
+TEST_P(Keep, MapsHoldZerosForWhatIsLeftOut) {
+  for (llvm::StringRef keep : {kCausal, kSinkAndWindow, kPadded, kByHead})
+    for (int64_t heads : {kHeads, int64_t(1)}) {
+      SCOPED_TRACE(llvm::formatv("{0}, {1} maps", keep, heads).str());
+      std::string map = heads == 1
+                            ? std::string("tensor<?x?x?xf32>")
+                            : llvm::formatv("tensor<?x{0}x?x?xf32>", heads);
+      CompiledKernel proved = compile(keepText(keep, 1, map));
+      CompiledKernel asked = compile(keepText(unproved(keep.str()), 1, map));
+      for (auto [m, n] : {std::pair<int64_t, int64_t>{70, 200}, {40, 1200}}) {
+        Problem p = problem(m, n);
+        std::vector<float> first = runWithMap(proved, p, heads, 1);
+        EXPECT_EQ(first, runWithMap(asked, p, heads, 1)) << m << " x " << n;
+        for (int64_t slots : {2, 3, 7})
+          EXPECT_EQ(first, runWithMap(proved, p, heads, slots))
+              << m << " x " << n;
+      }
+    }
 }
 
 // A slot packs only what its own rows of a head may keep.

@@ -194,9 +194,7 @@ static std::string whyUnknown(mlir::Operation *op) {
 static void explainKeep(const LaunchPairs &pairs,
                         std::vector<std::string> &reasons) {
   AttentionOp op = pairs.attention;
-  if (op.getWeights())
-    reasons.push_back("no key is left out: the weights of all are returned");
-  else if (!op.getWeight().empty())
+  if (!op.getWeight().empty())
     reasons.push_back("no key is left out: each weight has a factor");
   else if (pairs.counts.asked > 0)
     for (mlir::Operation *cause : pairs.obstacles)

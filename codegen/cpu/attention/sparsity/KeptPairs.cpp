@@ -217,8 +217,8 @@ PairCounts attn::cpu::countPairs(AttentionOp op, const AttentionSizes &sizes,
     counts.whole = all;
     return counts;
   }
-  // Each weight is needed as it leaves the normaliser: keys are not left out.
-  if (op.getWeights() || !op.getWeight().empty()) {
+  // A region may make something of a weight of 0: keys are not left out.
+  if (!op.getWeight().empty()) {
     counts.asked = all;
     return counts;
   }

@@ -41,7 +41,7 @@ Verdict attn::cpu::judge(AttentionState &s, const HeadRows &rows,
 }
 
 bool attn::cpu::leavesOut(const AttentionForm &form) {
-  return form.keep && !form.needsWeights();
+  return form.keep && !form.weight;
 }
 
 /// Fills the table of runs; returns their number.
@@ -96,26 +96,34 @@ void attn::cpu::forChunks(AttentionState &s,
 
 void attn::cpu::forKeptChunks(AttentionState &s, const HeadRows &rows,
                               const Keys &keys,
-                              llvm::function_ref<void(const Chunk &)> body) {
+                              llvm::function_ref<void(const Chunk &)> body,
+                              llvm::function_ref<void(const Keys &)> leftOut) {
   if (!leavesOut(s.form))
     return ::forChunks(s, keys, body);
   TileBuilder &b = s.b;
+  auto branch = [&](Value condition, const Chunk &chunk,
+                    llvm::function_ref<void()> then) {
+    if (!leftOut)
+      return b.ifThen(condition, then);
+    b.ifElse(condition, then, [&] { leftOut({chunk.first, chunk.count}); });
+  };
   ::forChunks(s, keys, [&](Chunk chunk) {
     // A far chunk is dismissed at once, without a search of its captures.
     Verdict verdict =
         judge(s, rows, {chunk.first, chunk.count}, Search::ElementsOnly);
     Value some = arith::XOrIOp::create(
         b, verdict.none, arith::ConstantOp::create(b, b.getBoolAttr(true)));
-    b.ifThen(some, [&] {
+    branch(some, chunk, [&] {
       chunk.runs = findRuns(s, rows, chunk);
-      b.ifThen(b.less(b.idx(0), chunk.runs), [&] { body(chunk); });
+      branch(b.less(b.idx(0), chunk.runs), chunk, [&] { body(chunk); });
     });
   });
 }
 
 void attn::cpu::forKeptChunks(AttentionState &s, const HeadRows &rows,
-                              llvm::function_ref<void(const Chunk &)> body) {
-  forKeptChunks(s, rows, {s.b.idx(0), s.n}, body);
+                              llvm::function_ref<void(const Chunk &)> body,
+                              llvm::function_ref<void(const Keys &)> leftOut) {
+  forKeptChunks(s, rows, {s.b.idx(0), s.n}, body, leftOut);
 }
 
 SmallVector<Value> attn::cpu::forRuns(
@@ -142,6 +150,24 @@ void attn::cpu::forRuns(AttentionState &s, const Chunk &chunk,
     body(run);
     return SmallVector<Value>();
   });
+}
+
+void attn::cpu::forGaps(AttentionState &s, const Chunk &chunk,
+                        llvm::function_ref<void(const Keys &)> body) {
+  if (!chunk.runs)
+    return;
+  TileBuilder &b = s.b;
+  auto gap = [&](Value from, Value to) {
+    body({b.add(chunk.first, from), b.sub(to, from)});
+  };
+  Value end =
+      forRuns(s, chunk, {b.idx(0)},
+              [&](const KeyRun &run, ValueRange before) -> SmallVector<Value> {
+                gap(before.front(), run.column);
+                return {b.add(run.column, run.count)};
+              })
+          .front();
+  gap(end, chunk.count);
 }
 
 SmallVector<Value> attn::cpu::forRunLanes(

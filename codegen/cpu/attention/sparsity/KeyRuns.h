@@ -21,7 +21,8 @@ enum class Search { ElementsOnly, Ranges };
 Verdict judge(AttentionState &s, const HeadRows &rows, const Keys &keys,
               Search search);
 
-/// Whether what keep excludes is left out: not where each weight is needed.
+/// Whether what keep excludes is left out: not where a weight region may make
+/// something of its weight.
 bool leavesOut(const AttentionForm &form);
 
 /// Neighbouring keys of a chunk that are treated alike.
@@ -34,14 +35,16 @@ struct KeyRun {
 /// body(chunk) for every chunk, ascending; each is one run.
 void forChunks(AttentionState &s, llvm::function_ref<void(const Chunk &)> body);
 
-/// body(chunk) for each chunk of which `rows` may keep a key, with its runs:
-/// every chunk whole where each weight is needed. Only chunks of `keys`, which
-/// begin with one.
+/// body(chunk) for each chunk of which `rows` may keep a key, with its runs,
+/// and leftOut(keys), if given, for the others: every chunk whole where nothing
+/// is left out. Only chunks of `keys`, which begin with one.
 void forKeptChunks(AttentionState &s, const HeadRows &rows, const Keys &keys,
-                   llvm::function_ref<void(const Chunk &)> body);
+                   llvm::function_ref<void(const Chunk &)> body,
+                   llvm::function_ref<void(const Keys &)> leftOut = {});
 /// The same for all keys.
 void forKeptChunks(AttentionState &s, const HeadRows &rows,
-                   llvm::function_ref<void(const Chunk &)> body);
+                   llvm::function_ref<void(const Chunk &)> body,
+                   llvm::function_ref<void(const Keys &)> leftOut = {});
 
 /// body(run, carried) for each run of a chunk, ascending. No row keeps a key
 /// between the runs.
@@ -51,6 +54,10 @@ forRuns(AttentionState &s, const Chunk &chunk, ValueRange inits,
             body);
 void forRuns(AttentionState &s, const Chunk &chunk,
              llvm::function_ref<void(const KeyRun &)> body);
+
+/// body(keys) for the keys of a chunk between its runs.
+void forGaps(AttentionState &s, const Chunk &chunk,
+             llvm::function_ref<void(const Keys &)> body);
 
 /// 16 keys of a run.
 struct RunLanes {

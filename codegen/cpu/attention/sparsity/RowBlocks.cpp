@@ -67,7 +67,8 @@ namespace {
 /// counts half, as on the edge of a mask.
 class Work {
 public:
-  /// `heads` of a batch are equal where keep does not ask for the head.
+  /// Heads of a batch are equal where keep does not ask for the head, and are
+  /// one group where their mean weights are a result.
   Work(AttentionState &s, const RowBlocks &blocks, Value groups);
 
   Value total() const;
@@ -96,13 +97,14 @@ private:
 } // namespace
 
 Work::Work(AttentionState &s, const RowBlocks &blocks, Value groups)
-    : s(s), b(s.b), blocks(blocks), isOfHead(s.form.keepReadsHead()) {
+    : s(s), b(s.b), blocks(blocks),
+      isOfHead(s.form.keepReadsHead() && !s.form.returnsMean()) {
   Value batches = b.dim(s.form.queries.front(), 0);
   Value heads = b.dim(s.form.queries.front(), 1);
   // One slot has it all.
   Value isAlone = b.equal(b.slots(), b.idx(1));
   units = b.select(isAlone, b.idx(0), isOfHead ? groups : batches);
-  together = isOfHead ? b.idx(1) : heads;
+  together = isOfHead || s.form.returnsMean() ? b.idx(1) : heads;
   blocksOfStep = b.max(b.ceilDiv(blocks.count, kMostSteps), b.idx(1));
   rowSteps = b.ceilDiv(blocks.count, blocksOfStep);
   Value keyBlocks = b.ceilDiv(s.n, kBlockKeys);
