@@ -33,9 +33,9 @@ def Attn_GeluFormAttr : EnumAttr<Attn_Dialect, Attn_GeluForm, "gelu_form">;
 
 def Attn_PanelsAttr : AttrDef<Attn_Dialect, "Panels"> {
   let mnemonic = "panels";
-  let summary = "weight [N, K] stored as [ceil(N/width)][K][width], zeros beyond N";
-  let parameters = (ins "int64_t":$width);
-  let assemblyFormat = "`<` $width `>`";
+  let summary = "weight [N, K] stored as [ceil(N/width)][K][width], zeros beyond N; as bf16, if so said";
+  let parameters = (ins "int64_t":$width, OptionalParameter<"::mlir::Type">:$stored);
+  let assemblyFormat = "`<` $width (`,` $stored^)? `>`";
   let genVerifyDecl = 1;
 }
 

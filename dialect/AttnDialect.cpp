@@ -26,10 +26,12 @@ using namespace attn;
 
 LogicalResult
 PanelsAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
-                   int64_t width) {
-  if (width > 0)
-    return success();
-  return emitError() << "expects a positive panel width, but got " << width;
+                   int64_t width, Type stored) {
+  if (width <= 0)
+    return emitError() << "expects a positive panel width, but got " << width;
+  if (stored && !stored.isBF16())
+    return emitError() << "expects panels of f32 or bf16, but got " << stored;
+  return success();
 }
 
 void AttnDialect::initialize() {

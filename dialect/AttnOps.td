@@ -27,18 +27,26 @@ def Attn_WeightOp : Attn_Op<"weight", [Pure]> {
     (concatenation, slices, transposes, arithmetic) make the expression; it is
     evaluated when compiling, never at run time.
 
+    `stored bf16` says that the file has bf16 there, which all elements then are
+    values of: what is moved as it is can be stored so, too.
+
     Constraints:
     - (C1) `name` is not empty.
     - (C2) the result has a static shape.
+    - (C3) `stored` is bf16.
 
     Example:
     ```mlir
     %w = attn.weight "vit.layernorm.weight" : tensor<64xf32>
+    %v = attn.weight "lm_head.weight" stored bf16 : tensor<128x64xf32>
     ```
   }];
-  let arguments = (ins StrAttr:$name);
+  let arguments = (ins StrAttr:$name, OptionalAttr<TypeAttr>:$stored);
   let results = (outs Attn_F32Tensor:$result);
-  let assemblyFormat = "$name attr-dict `:` type($result)";
+  let assemblyFormat = "$name (`stored` $stored^)? attr-dict `:` type($result)";
+  let builders = [OpBuilder<(ins "::mlir::Type":$type, "::llvm::StringRef":$name), [{
+    build($_builder, $_state, type, $_builder.getStringAttr(name), ::mlir::TypeAttr());
+  }]>];
   let hasVerifier = 1;
 }
 

@@ -11,6 +11,8 @@ using namespace attn;
 LogicalResult WeightOp::verify() {
   if (getName().empty())
     return emitOpError("expects 'name' to name a tensor, but it is empty");
+  if (getStored() && !getStored()->isBF16())
+    return emitOpError("expects 'stored' to be bf16, but got ") << *getStored();
   return expectStaticShape(*this, {"result", getResult()});
 }
 

@@ -168,6 +168,20 @@ std::optional<DimExpr> bytesRead(Operation *op, Value operand,
   return bytesOf(readsPart(op, operand) ? op->getResult(0) : operand, shapes);
 }
 
+/// Bytes of an argument of a kernel, in its layout.
+std::optional<DimExpr> bytesOfArgument(BlockArgument argument,
+                                       const SymbolicShapes &inside) {
+  auto kernel = cast<func::FuncOp>(argument.getOwner()->getParentOp());
+  auto panels =
+      kernel.getArgAttrOfType<PanelsAttr>(argument.getArgNumber(), kLayoutAttr);
+  if (!panels || !panels.getStored())
+    return bytesOf(argument, inside);
+  return Counter()
+      .times(panels.getStored().getIntOrFloatBitWidth() / 8)
+      .times(inside.shapeOf(argument))
+      .get();
+}
+
 /// Bytes that a kernel reads of an argument: all of it, or parts.
 std::optional<DimExpr> bytesReadInside(BlockArgument argument,
                                        const SymbolicShapes &inside) {
@@ -176,10 +190,10 @@ std::optional<DimExpr> bytesReadInside(BlockArgument argument,
     if (isa<tensor::DimOp>(user))
       continue;
     if (!readsPart(user, argument))
-      return bytesOf(argument, inside);
+      return bytesOfArgument(argument, inside);
     parts = add(parts, bytesRead(user, argument, inside));
   }
-  return argument.use_empty() ? bytesOf(argument, inside) : parts;
+  return argument.use_empty() ? bytesOfArgument(argument, inside) : parts;
 }
 
 std::optional<Cost> costOfLaunch(LaunchOp launch,

@@ -7,6 +7,7 @@
 #include "codegen/reference/Evaluator.h"
 #include "passes/plan/ParameterStorage.h"
 
+#include "llvm/ADT/bit.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
@@ -32,9 +33,28 @@ ArrayRef<char> bytesOf(ArrayRef<float> values) {
           values.size() * sizeof(float)};
 }
 
+/// Writes a panel as its layout stores it. bf16 is the upper half of an f32
+/// whose lower half is 0.
+llvm::Error writePanel(PanelsAttr layout, ArrayRef<float> panel, Writer write) {
+  if (!layout.getStored())
+    return write(bytesOf(panel));
+  std::vector<uint16_t> words(panel.size());
+  uint32_t lost = 0;
+  for (auto [word, value] : llvm::zip_equal(words, panel)) {
+    uint32_t bits = llvm::bit_cast<uint32_t>(value);
+    word = bits >> 16;
+    lost |= bits & 0xffff;
+  }
+  if (lost)
+    return fail("a value that bf16 does not hold is stored as bf16");
+  return write({reinterpret_cast<const char *>(words.data()),
+                words.size() * sizeof(uint16_t)});
+}
+
 /// Stores [N, K] as [ceil(N / width)][K][width], zeros beyond N.
-llvm::Error writePanels(int64_t n, int64_t k, int64_t width, RowReader read,
+llvm::Error writePanels(int64_t n, int64_t k, PanelsAttr layout, RowReader read,
                         Writer write) {
+  int64_t width = layout.getWidth();
   std::vector<float> rows(width * k), panel(width * k);
   for (int64_t first = 0; first < n; first += width) {
     int64_t count = std::min(width, n - first);
@@ -43,7 +63,7 @@ llvm::Error writePanels(int64_t n, int64_t k, int64_t width, RowReader read,
     for (int64_t i = 0; i < k; ++i)
       for (int64_t r = 0; r < width; ++r)
         panel[i * width + r] = rows[r * k + i];
-    if (llvm::Error error = write(bytesOf(panel)))
+    if (llvm::Error error = writePanel(layout, panel, write))
       return error;
   }
   return llvm::Error::success();
@@ -51,8 +71,9 @@ llvm::Error writePanels(int64_t n, int64_t k, int64_t width, RowReader read,
 
 /// The same for a matrix whose columns are rows of the file: several panels at
 /// once, so that each visit of a row reads a run of it.
-llvm::Error writeTurnedPanels(const WeightView &view, int64_t width,
+llvm::Error writeTurnedPanels(const WeightView &view, PanelsAttr layout,
                               Writer write) {
+  int64_t width = layout.getWidth();
   int64_t n = view.sizes[0], k = view.sizes[1], run = 8 * width;
   std::vector<float> columns(run * k), panel(width * k);
   for (int64_t first = 0; first < n; first += run) {
@@ -64,7 +85,7 @@ llvm::Error writeTurnedPanels(const WeightView &view, int64_t width,
     for (int64_t p = 0; p < count; p += width) {
       for (int64_t i = 0; i < k; ++i)
         std::copy_n(&columns[i * run + p], width, &panel[i * width]);
-      if (llvm::Error error = write(bytesOf(panel)))
+      if (llvm::Error error = writePanel(layout, panel, write))
         return error;
     }
   }
@@ -88,8 +109,8 @@ llvm::Error writeRowMajor(uint64_t elements, RowReader read, Writer write) {
 llvm::Error writeFloats(ParameterOp parameter, RowReader read, Writer write) {
   auto type = cast<RankedTensorType>(parameter.getType());
   if (auto panels = dyn_cast_or_null<PanelsAttr>(parameter.getLayoutAttr()))
-    return writePanels(type.getDimSize(0), type.getDimSize(1),
-                       panels.getWidth(), read, write);
+    return writePanels(type.getDimSize(0), type.getDimSize(1), panels, read,
+                       write);
   return writeRowMajor(type.getNumElements(), read, write);
 }
 
@@ -113,7 +134,7 @@ private:
   llvm::Error packView(ParameterOp parameter, const WeightView &view) {
     auto panels = dyn_cast_or_null<PanelsAttr>(parameter.getLayoutAttr());
     if (panels && view.isTurned())
-      return writeTurnedPanels(view, panels.getWidth(), write);
+      return writeTurnedPanels(view, panels, write);
     return writeFloats(
         parameter,
         [&](uint64_t begin, MutableArrayRef<float> out) {
@@ -179,7 +200,8 @@ attn::package::describeParameters(ModuleOp module) {
     entry.name = parameter.getSymName().str();
     entry.layout = "row-major";
     if (auto panels = dyn_cast_or_null<PanelsAttr>(parameter.getLayoutAttr()))
-      entry.layout = "panels<" + std::to_string(panels.getWidth()) + ">";
+      entry.layout = "panels<" + std::to_string(panels.getWidth()) +
+                     (panels.getStored() ? ", bf16>" : ">");
     entry.dtype = isFloat ? ATTN_F32 : ATTN_I64;
     entry.shape.assign(type.getShape().begin(), type.getShape().end());
     entry.bytes = *bytes;

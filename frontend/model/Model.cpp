@@ -44,6 +44,15 @@ Error checkModelWeights(mlir::ModuleOp module,
   return weights::checkWeights(expectedWeights(module), ignored, table);
 }
 
+void noteStoredTypes(mlir::ModuleOp module, const weights::TensorTable &table) {
+  auto bf16 = mlir::TypeAttr::get(mlir::BFloat16Type::get(module.getContext()));
+  module.walk([&](WeightOp weight) {
+    const weights::Tensor *tensor = table.find(weight.getName());
+    bool isStored = tensor && tensor->type == weights::DataType::BF16;
+    weight.setStoredAttr(isStored ? bf16 : mlir::TypeAttr());
+  });
+}
+
 //===--- Files ------------------------------------------------------------===//
 
 namespace {
@@ -302,9 +311,11 @@ Expected<Model> openModel(mlir::MLIRContext *context,
   if (!model->weights && options.needsWeights && reads)
     return weights::fileError(options.path, "reads " + Twine(reads) +
                                                 " weights, but none are given");
-  if (model->weights)
+  if (model->weights) {
     if (Error error = checkModelWeights(*model->module, *model->weights))
       return std::move(error);
+    noteStoredTypes(*model->module, *model->weights);
+  }
   return model;
 }
 

@@ -74,6 +74,9 @@ std::vector<weights::ExpectedWeight> expectedWeights(mlir::ModuleOp module);
 llvm::Error checkModelWeights(mlir::ModuleOp module,
                               const weights::TensorTable &table);
 
+/// Says of each weight of the module whether the table has it as bf16.
+void noteStoredTypes(mlir::ModuleOp module, const weights::TensorTable &table);
+
 } // namespace attn::frontend
 
 #endif

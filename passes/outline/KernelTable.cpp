@@ -9,6 +9,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/OperationSupport.h"
 #include "passes/ModelFunctions.h"
+#include "passes/plan/ParameterStorage.h"
 
 using namespace mlir;
 using namespace attn;
@@ -39,22 +40,45 @@ bool PanelledParameters::contains(Value value) const {
          });
 }
 
+/// What the parameters that a value is one of are stored as: all alike, or
+/// null.
+Type KernelTable::storedTypeOf(Value value) const {
+  auto get = value.getDefiningOp<GetParameterOp>();
+  if (!get)
+    return {};
+  Type stored;
+  for (auto [i, name] :
+       llvm::enumerate(get.getParameters().getAsRange<FlatSymbolRefAttr>())) {
+    auto parameter = symbols.lookup<ParameterOp>(name.getAttr());
+    Type own = parameter ? storedType(parameter) : Type();
+    if (i > 0 && own != stored)
+      return {};
+    stored = own;
+  }
+  return stored;
+}
+
 /// Weights of a linear are read as panels, and so are tables of embeddings that
-/// are stored as panels for a linear anyway: a row is spread over one panel,
-/// which costs less than a second copy of a vocabulary.
+/// are stored as panels for a linear anyway, or take half the room as panels: a
+/// row is spread over one panel, which costs less than a second copy of a
+/// vocabulary.
 void KernelTable::markLayouts(func::FuncOp kernel,
                               const KernelGroup &group) const {
   auto mark = [&](Value value) {
     if (auto argument = dyn_cast<BlockArgument>(value))
-      kernel.setArgAttr(argument.getArgNumber(), kLayoutAttr,
-                        PanelsAttr::get(kernel.getContext(), 16));
+      kernel.setArgAttr(
+          argument.getArgNumber(), kLayoutAttr,
+          PanelsAttr::get(kernel.getContext(), 16,
+                          storedTypeOf(group.inputs[argument.getArgNumber()])));
   };
   kernel.walk(
       [&](LinearOp linear) { llvm::for_each(linear.getWeights(), mark); });
   kernel.walk([&](EmbeddingOp embedding) {
     auto table = dyn_cast<BlockArgument>(embedding.getTable());
-    if (table && table.hasOneUse() &&
-        panelled.contains(group.inputs[table.getArgNumber()]))
+    if (!table || !table.hasOneUse())
+      return;
+    Value input = group.inputs[table.getArgNumber()];
+    if (panelled.contains(input) || storedTypeOf(input))
       mark(table);
   });
 }

@@ -34,6 +34,7 @@ public:
   mlir::FailureOr<mlir::func::FuncOp> get(const KernelGroup &group);
 
 private:
+  mlir::Type storedTypeOf(mlir::Value value) const;
   void markLayouts(mlir::func::FuncOp kernel, const KernelGroup &group) const;
   mlir::FailureOr<mlir::func::FuncOp> build(const KernelGroup &group);
   mlir::LogicalResult mapSizes(mlir::Operation *op, const KernelGroup &group,

@@ -12,6 +12,11 @@ namespace attn {
 /// the widest vector of any target.
 inline constexpr int64_t kParameterAlignment = 64;
 
+/// The type that all elements of a parameter are values of, as the model's
+/// files have them and nothing computes with them: bf16, or null for any
+/// others.
+mlir::Type storedType(ParameterOp parameter);
+
 /// Bytes of a parameter in its layout, without padding behind it. Emits an
 /// error where the layout does not suit the type or 64 bits do not count them.
 mlir::FailureOr<int64_t> storageBytes(ParameterOp parameter);

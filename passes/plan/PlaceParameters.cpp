@@ -2,6 +2,8 @@
 // Gives every parameter its place in the data of the weights file.
 
 #include "dialect/AttnOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "passes/Passes.h"
 #include "passes/plan/ParameterStorage.h"
 
@@ -15,11 +17,28 @@ namespace attn {
 using namespace mlir;
 using namespace attn;
 
+Type attn::storedType(ParameterOp parameter) {
+  Type stored;
+  for (Operation &op : parameter.getBody().front()) {
+    if (auto weight = dyn_cast<WeightOp>(op)) {
+      if (!weight.getStored() || (stored && stored != *weight.getStored()))
+        return {};
+      stored = *weight.getStored();
+    } else if (!isa<tensor::EmptyOp, tensor::ExpandShapeOp,
+                    tensor::CollapseShapeOp, tensor::ExtractSliceOp,
+                    tensor::ConcatOp, linalg::TransposeOp, YieldOp>(op)) {
+      return {};
+    }
+  }
+  return stored;
+}
+
 FailureOr<int64_t> attn::storageBytes(ParameterOp parameter) {
   auto type = cast<RankedTensorType>(parameter.getType());
   if (!type.getElementType().isIntOrFloat())
     return parameter.emitError("expects a tensor of numbers, but got ") << type;
   SmallVector<int64_t> shape(type.getShape());
+  unsigned bits = type.getElementTypeBitWidth();
   if (auto panels = dyn_cast_or_null<PanelsAttr>(parameter.getLayoutAttr())) {
     if (shape.size() != 2 || panels.getWidth() < 1)
       return parameter.emitError(
@@ -27,10 +46,12 @@ FailureOr<int64_t> attn::storageBytes(ParameterOp parameter) {
     if (llvm::AddOverflow(shape[0], panels.getWidth() - 1, shape[0]))
       return parameter.emitError("has more bytes than 64 bits count");
     shape[0] -= shape[0] % panels.getWidth();
+    if (panels.getStored())
+      bits = panels.getStored().getIntOrFloatBitWidth();
   } else if (parameter.getLayoutAttr()) {
     return parameter.emitError("has a layout that is not known");
   }
-  int64_t bytes = (type.getElementTypeBitWidth() + 7) / 8;
+  int64_t bytes = (bits + 7) / 8;
   for (int64_t size : shape)
     if (llvm::MulOverflow(bytes, size, bytes))
       return parameter.emitError("has more bytes than 64 bits count");

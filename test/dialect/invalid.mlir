@@ -68,6 +68,19 @@ func.func private @panels_width(tensor<4x4xf32> {attn.layout = #attn.panels<0>})
 
 // -----
 
+// expected-error @+1 {{expects panels of f32 or bf16, but got 'f16'}}
+func.func private @panels_stored(tensor<4x4xf32> {attn.layout = #attn.panels<16, f16>})
+
+// -----
+
+func.func @weight_c3() {
+  // expected-error @+1 {{expects 'stored' to be bf16, but got 'f16'}}
+  %w = attn.weight "w" stored f16 : tensor<4xf32>
+  return
+}
+
+// -----
+
 func.func @get_parameter_c1_missing() {
   // expected-error @+1 {{expects an 'attn.parameter' named @nowhere}}
   %w = attn.get_parameter [@nowhere] : tensor<4xf32>

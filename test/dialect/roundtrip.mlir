@@ -25,7 +25,9 @@ attn.parameter @p2 : tensor<64x64xf32> {
 // CHECK-LABEL: func @weight
 func.func @weight() {
   // CHECK: attn.weight "vit.layernorm.weight" : tensor<64xf32>
+  // CHECK-NEXT: attn.weight "lm_head.weight" stored bf16 : tensor<128x64xf32>
   %w = attn.weight "vit.layernorm.weight" : tensor<64xf32>
+  %v = attn.weight "lm_head.weight" stored bf16 : tensor<128x64xf32>
   return
 }
 

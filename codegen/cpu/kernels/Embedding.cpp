@@ -17,7 +17,7 @@ static void copyFromPanels(TileBuilder &b, Value panels, Value row,
   Value panel = b.div(row, b.idx(type.getDimSize(2)));
   Value lane = b.rem(row, b.idx(type.getDimSize(2)));
   b.forRange(b.idx(type.getDimSize(1)), [&](Value column) {
-    Value element = b.loadScalar(panels, {panel, column, lane});
+    Value element = b.loadPanelScalar(panels, {panel, column, lane});
     memref::StoreOp::create(b, element, output, b.add(to, column));
   });
 }

@@ -96,8 +96,8 @@ SmallVector<Value> LinearProduct::multiply(const RowBlock &block,
         return b.loadScalar(block.input, {b.add(inputRow, r), k});
       },
       [&](int p, Value k) {
-        return b.load(weight,
-                      {b.add(tile.panel, p), b.add(slice.first, k), b.idx(0)});
+        return b.loadPanel(
+            weight, {b.add(tile.panel, p), b.add(slice.first, k), b.idx(0)});
       },
       options);
 }

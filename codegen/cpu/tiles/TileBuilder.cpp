@@ -32,11 +32,14 @@ Value TileBuilder::operandAt(Value args, int64_t &word, Type type,
                              Attribute layout) {
   auto tensor = cast<RankedTensorType>(type);
   SmallVector<int64_t> shape(tensor.getShape());
+  Type element = tensor.getElementType();
   if (auto panels = dyn_cast_or_null<PanelsAttr>(layout)) {
     int64_t width = panels.getWidth();
     shape = {(shape[0] + width - 1) / width, shape[1], width};
+    if (panels.getStored())
+      element = getI16Type(); // bf16: the upper half of an f32
   }
-  auto buffer = MemRefType::get(shape, tensor.getElementType());
+  auto buffer = MemRefType::get(shape, element);
   Value operand = OperandOp::create(*this, buffer, args, word);
   word += 1 + buffer.getNumDynamicDims();
   return operand;
@@ -275,6 +278,32 @@ void TileBuilder::store(Value vector, Value buffer, ValueRange indices,
 
 Value TileBuilder::loadScalar(Value buffer, ValueRange indices) {
   return memref::LoadOp::create(*this, buffer, indices);
+}
+
+/// bf16 words as f32.
+Value TileBuilder::widened(Value words) {
+  auto withElement = [&](Type element) -> Type {
+    auto vector = dyn_cast<VectorType>(words.getType());
+    return vector ? Type(vector.clone(element)) : element;
+  };
+  Type wide = withElement(getI32Type());
+  Attribute half = getI32IntegerAttr(16);
+  if (auto vector = dyn_cast<VectorType>(wide))
+    half = DenseElementsAttr::get(vector, half);
+  Value bits = arith::ExtUIOp::create(*this, wide, words);
+  Value shift = arith::ConstantOp::create(*this, cast<TypedAttr>(half));
+  bits = arith::ShLIOp::create(*this, bits, shift);
+  return arith::BitcastOp::create(*this, withElement(getF32Type()), bits);
+}
+
+Value TileBuilder::loadPanel(Value panels, ValueRange indices) {
+  Value stored = load(panels, indices);
+  return stored.getType() == lanes() ? stored : widened(stored);
+}
+
+Value TileBuilder::loadPanelScalar(Value panels, ValueRange indices) {
+  Value stored = loadScalar(panels, indices);
+  return stored.getType().isF32() ? stored : widened(stored);
 }
 
 Value TileBuilder::gather(Value buffer, ValueRange indices, Value mask) {

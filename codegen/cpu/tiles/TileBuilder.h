@@ -127,6 +127,9 @@ public:
   Value load(Value buffer, ValueRange indices, Value mask = {});
   void store(Value vector, Value buffer, ValueRange indices, Value mask = {});
   Value loadScalar(Value buffer, ValueRange indices);
+  /// The same for f32 in a buffer of panels, whatever they are stored as.
+  Value loadPanel(Value panels, ValueRange indices);
+  Value loadPanelScalar(Value panels, ValueRange indices);
   /// Elements of the dense `buffer` at `indices`, any of which may be vectors.
   Value gather(Value buffer, ValueRange indices, Value mask = {});
 
@@ -148,6 +151,7 @@ public:
 private:
   Value operandAt(mlir::Value args, int64_t &word, mlir::Type type,
                   mlir::Attribute layout);
+  Value widened(Value words);
 
   mlir::func::FuncOp kernel;
   Value args, slotIndex;

@@ -2,6 +2,7 @@
 // Kernels of attn.linear against a plain loop in double.
 
 #include "test/codegen/cpu/KernelTest.h"
+#include "llvm/ADT/bit.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace attn;
@@ -183,6 +184,38 @@ TEST_P(Linear, RowsDoNotDependOnEachOther) {
   for (int64_t r = 0; r < kRows; ++r)
     EXPECT_TRUE(std::equal(alone.begin(), alone.end(), y.begin() + r * kOut))
         << r;
+}
+
+/// Weights stored as bf16 give the bits of the same weights as f32: tall and
+/// short tiles, rows of one, odd depths, slices.
+TEST_P(Linear, Bf16WeightsAreFloats) {
+  for (const Shape &s : kShapes) {
+    SCOPED_TRACE(llvm::formatv("{0}x{1}x{2}", s.m, s.k, s.n).str());
+    auto x = normal(s.m * s.k), w = normal(s.n * s.k);
+    for (float &value : w)
+      value =
+          llvm::bit_cast<float>(llvm::bit_cast<uint32_t>(value) >> 16 << 16);
+    auto packed = packPanels(w, s.n, s.k);
+    std::vector<uint16_t> words;
+    for (float value : packed)
+      words.push_back(llvm::bit_cast<uint32_t>(value) >> 16);
+    auto run = [&](llvm::StringRef layout, const void *weights) {
+      std::string text = llvm::formatv(
+          R"(
+        func.func private @kernel(%x: tensor<?x{0}xf32>, %w: tensor<{1}x{0}xf32> {{attn.layout = {2}})
+            -> tensor<?x{1}xf32> attributes {{attn.kernel} {{
+          %y = attn.linear %x weights(%w : tensor<{1}x{0}xf32>) : tensor<?x{0}xf32> -> tensor<?x{1}xf32>
+          return %y : tensor<?x{1}xf32>
+        })",
+          s.k, s.n, layout);
+      GuardedBuffer out(s.m * s.n);
+      auto kernel = compile(text);
+      kernel.run({{x.data(), {s.m}}, {weights, {}}, {out.data(), {s.m}}}, 2);
+      return std::vector<float>(out.data(), out.data() + out.size());
+    };
+    EXPECT_EQ(run("#attn.panels<16, bf16>", words.data()),
+              run("#attn.panels<16>", packed.data()));
+  }
 }
 
 /// Three results, a norm before, and captures by batch, position and column.

@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Parser/Parser.h"
 #include "test/codegen/package/Temporary.h"
+#include "llvm/ADT/bit.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "gtest/gtest.h"
 
@@ -129,6 +130,21 @@ TEST_F(PackParameters, SlicesWithStrides) {
   ASSERT_EQ(rows.size(), 20u);
   for (int64_t i = 0; i < 20; ++i)
     EXPECT_EQ(rows[i], element((4 + 7 * i) * 35 + 1));
+}
+
+// Of an f32 that bf16 holds the upper half is stored.
+TEST_F(PackParameters, PanelsOfBf16) {
+  auto pairs = pack("%y = tensor.extract_slice %w[0, 0] [3, 35] [1, 1] : "
+                    "tensor<150x35xf32> to tensor<3x35xf32>",
+                    "tensor<3x35xf32>", "layout(#attn.panels<16, bf16>)");
+  std::vector<float> floats;
+  for (float pair : pairs)
+    for (int half : {0, 16}) {
+      uint32_t word = llvm::bit_cast<uint32_t>(pair) >> half << 16;
+      floats.push_back(llvm::bit_cast<float>(word));
+    }
+  expectPanels(floats, 3, 35,
+               [](int64_t row, int64_t i) { return row * 35 + i; });
 }
 
 // A reshape of what does not lie together is evaluated, with equal elements.
