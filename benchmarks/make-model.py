@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Makes a Hugging Face directory with random weights, to measure speed with.
 
-usage: make-model.py {vit-base,bert-base,minilm,gpt2,gpt2-large,llama-1b,swin-tiny} DIRECTORY
+usage: make-model.py {vit-base,bert-base,minilm,gpt2,gpt2-large,llama-1b,swin-tiny} DIRECTORY [BF16]
 
 Values do not matter for speed, their shapes and magnitudes do: weights lie in
-+-[1, 2) * 2^-6, so that activations stay ordinary numbers. Needs Python alone.
++-[1, 2) * 2^-6, so that activations stay ordinary numbers. They are F32, or BF16
+where that is said. Needs Python alone.
 """
 
 import json
@@ -156,21 +157,25 @@ def llama_shapes(c):
 SHAPES = {"vit": vit_shapes, "bert": bert_shapes, "gpt2": gpt2_shapes, "llama": llama_shapes, "swin": swin_shapes}
 
 
-def random_floats(count, source):
+# Bytes of an element, its bits of sign and mantissa, and the exponent of 2^-6.
+DTYPES = {"F32": (4, 0x807FFFFF, (127 - 6) << 23), "BF16": (2, 0x807F, (127 - 6) << 7)}
+
+
+def random_floats(count, dtype, source):
     """count floats in +-[1, 2) * 2^-6: random sign and mantissa, one exponent."""
-    bits = int.from_bytes(source.randbytes(4 * count), "little")
-    mask = int.from_bytes(struct.pack("<I", 0x807FFFFF) * count, "little")
-    exponent = int.from_bytes(struct.pack("<I", (127 - 6) << 23) * count, "little")
-    return ((bits & mask) | exponent).to_bytes(4 * count, "little")
+    width, mask, exponent = DTYPES[dtype]
+    repeated = lambda word: int.from_bytes(word.to_bytes(width, "little") * count, "little")
+    bits = int.from_bytes(source.randbytes(width * count), "little")
+    return ((bits & repeated(mask)) | repeated(exponent)).to_bytes(width * count, "little")
 
 
-def write_safetensors(path, shapes):
-    header, offset = {}, 0
+def write_safetensors(path, shapes, dtype):
+    header, offset, width = {}, 0, DTYPES[dtype][0]
     for name, shape in shapes.items():
-        count = 4
+        count = width
         for size in shape:
             count *= size
-        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [offset, offset + count]}
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + count]}
         offset += count
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
@@ -180,18 +185,19 @@ def write_safetensors(path, shapes):
         for entry in header.values():
             begin, end = entry["data_offsets"]
             for at in range(begin, end, 1 << 24):
-                file.write(random_floats(min(end - at, 1 << 24) // 4, source))
+                file.write(random_floats(min(end - at, 1 << 24) // width, dtype, source))
 
 
 def main():
-    if len(sys.argv) != 3 or sys.argv[1] not in CONFIGS:
+    dtype = sys.argv[3] if len(sys.argv) == 4 else "F32"
+    if len(sys.argv) not in (3, 4) or sys.argv[1] not in CONFIGS or dtype not in DTYPES:
         sys.exit(__doc__)
     config = CONFIGS[sys.argv[1]]
     shapes = SHAPES[config["model_type"]](config)
     os.makedirs(sys.argv[2], exist_ok=True)
     with open(os.path.join(sys.argv[2], "config.json"), "w", encoding="utf-8") as file:
         json.dump(config, file, indent=2)
-    write_safetensors(os.path.join(sys.argv[2], "model.safetensors"), shapes)
+    write_safetensors(os.path.join(sys.argv[2], "model.safetensors"), shapes, dtype)
 
 
 main()
