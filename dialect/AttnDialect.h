@@ -27,6 +27,7 @@ inline constexpr llvm::StringLiteral kBuffersAttr = "attn.buffers";
 inline constexpr llvm::StringLiteral kBufferBytesAttr = "attn.buffer_bytes";
 inline constexpr llvm::StringLiteral kShapesAttr = "attn.shapes";
 inline constexpr llvm::StringLiteral kSymbolsAttr = "attn.symbols";
+inline constexpr llvm::StringLiteral kWorkAttr = "attn.work";
 inline constexpr llvm::StringLiteral kOffsetAttr = "attn.offset";
 inline constexpr llvm::StringLiteral kWeightsBytesAttr = "attn.weights_bytes";
 inline constexpr llvm::StringLiteral kInPlaceAttr = "attn.in_place";

@@ -271,6 +271,19 @@ def PlanMemory : Pass<"attn-plan-memory", "::mlir::ModuleOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def EstimateWork : Pass<"attn-estimate-work", "::mlir::ModuleOp"> {
+  let summary = "launch @k(x) => launch @k(x) {work = (flops, bytes)}";
+  let description = [{
+    `launch @k(x) => launch @k(x) {attn.work = #work}`
+
+    Notes the floating-point operations of a launch and the bytes that it reads
+    and writes, two polynomials in the model's `attn.symbols`. Models use it when
+    they run: a launch that takes less than handing it to other cores would is
+    left to the calling thread.
+  }];
+  let dependentDialects = ["::attn::AttnDialect"];
+}
+
 def PlaceParameters : Pass<"attn-place-parameters", "::mlir::ModuleOp"> {
   let summary = "parameter @p => parameter @p {offset}";
   let description = [{

@@ -42,6 +42,7 @@ void attn::buildOutlinePipeline(OpPassManager &manager) {
 
 void attn::buildPlanPipeline(OpPassManager &manager) {
   manager.addPass(createPlanMemory());
+  manager.addPass(createEstimateWork());
   manager.addPass(createPlaceParameters());
 }
 
@@ -53,7 +54,7 @@ void attn::registerAllPasses() {
   PassPipelineRegistration<>(
       "attn-outline", "Hoist parameters, outline kernels and roll layers",
       buildOutlinePipeline);
-  PassPipelineRegistration<>("attn-plan", "Plan memory and place parameters",
+  PassPipelineRegistration<>("attn-plan", "Plan memory, estimate work and place parameters",
                              buildPlanPipeline);
   PassPipelineRegistration<>(
       "attn-fuse",

@@ -31,6 +31,7 @@ static constexpr TargetSpec kTargets[] = {
         .l2Bytes = 512 << 10,
         .gflops = 20,
         .memoryGigabytes = 10,
+        .forkSeconds = 1e-6,
     },
     {
         .name = "x86-64-avx2",
@@ -53,6 +54,7 @@ static constexpr TargetSpec kTargets[] = {
         .l2Bytes = 1 << 20,
         .gflops = 90,
         .memoryGigabytes = 30,
+        .forkSeconds = 1e-6,
     },
     {
         .name = "x86-64-avx512",
@@ -76,6 +78,7 @@ static constexpr TargetSpec kTargets[] = {
         .l2Bytes = 2 << 20,
         .gflops = 190,
         .memoryGigabytes = 33,
+        .forkSeconds = 1e-6,
     },
     {
         .name = "aarch64-neon",
@@ -98,6 +101,7 @@ static constexpr TargetSpec kTargets[] = {
         .l2Bytes = 512 << 10,
         .gflops = 40,
         .memoryGigabytes = 20,
+        .forkSeconds = 1e-6,
     },
 };
 

@@ -62,6 +62,7 @@ struct TargetSpec {
   /// Measured constants for cost estimates, one core.
   double gflops;          ///< FMA peak
   double memoryGigabytes; ///< read bandwidth per second
+  double forkSeconds;     ///< what handing work to other cores has to save
 };
 
 /// All targets, best last within an architecture.

@@ -17,7 +17,9 @@ enum ExecutorWord { Context, Slots, Run };
 
 class BodyBuilder : FunctionBuilder {
 public:
-  using FunctionBuilder::FunctionBuilder;
+  BodyBuilder(func::FuncOp model, const SymbolicShapes &shapes,
+              const TargetSpec &target)
+      : FunctionBuilder(model, shapes), target(target) {}
 
   LogicalResult build(StringRef name) {
     Type status = words.builder.getI32Type();
@@ -74,8 +76,29 @@ private:
     return success();
   }
 
+  /// One for a launch that a core finishes before others would have begun.
+  Value slotsOf(LaunchOp launch) {
+    Value all = words.loadWord(executor, Slots);
+    auto work = launch->getAttrOfType<AffineMapAttr>(kWorkAttr);
+    if (!work)
+      return all;
+    auto takesLess = [&](unsigned result, double perSecond) -> Value {
+      AffineExpr amount = work.getValue().getResult(result);
+      return LLVM::ICmpOp::create(
+          words.builder, words.loc, LLVM::ICmpPredicate::slt,
+          sizes->get(*DimExpr::fromAffine(amount)),
+          words.constant(perSecond * target.forkSeconds));
+    };
+    Value isShort = LLVM::AndOp::create(
+        words.builder, words.loc, takesLess(0, target.gflops * 1e9),
+        takesLess(1, target.memoryGigabytes * 1e9));
+    return LLVM::SelectOp::create(words.builder, words.loc, isShort,
+                                  words.constant(1), all);
+  }
+
   void emitLaunch(LaunchOp launch) {
-    words.store(words.loadWord(executor, Slots), block, kSlotsWord);
+    Value slots = slotsOf(launch);
+    words.store(slots, block, kSlotsWord);
     words.store(scratch, block, kScratchWord);
     words.store(scratchBytes, block, kScratchBytesWord);
     int64_t word = kFirstOperandWord;
@@ -89,7 +112,7 @@ private:
       pointers[output] = data;
       word = storeOperand(block, word, output, data, *sizes);
     }
-    callExecutor(launch);
+    callExecutor(launch, slots);
   }
 
   Value resultMemory(LaunchOp launch, int64_t buffer) {
@@ -104,9 +127,9 @@ private:
     return words.at(workspace, words.loadWord(offsets, buffer));
   }
 
-  /// executor->run(executor->context, executor->slots, kernel, block), and what
-  /// is left then.
-  void callExecutor(LaunchOp launch) {
+  /// executor->run(executor->context, slots, kernel, block), and what is left
+  /// then.
+  void callExecutor(LaunchOp launch, Value slots) {
     Value kernel =
         LLVM::AddressOfOp::create(words.builder, words.loc, words.pointer,
                                   launch.getKernelAttr().getAttr());
@@ -115,9 +138,8 @@ private:
         {words.pointer, words.word, words.pointer, words.pointer});
     LLVM::CallOp::create(words.builder, words.loc, type,
                          ValueRange{words.loadPointer(executor, Run),
-                                    words.loadPointer(executor, Context),
-                                    words.loadWord(executor, Slots), kernel,
-                                    block});
+                                    words.loadPointer(executor, Context), slots,
+                                    kernel, block});
     std::string finish = finishFunctionName(launch.getKernel());
     if (SymbolTable::lookupNearestSymbolFrom(
             launch, StringAttr::get(model.getContext(), finish)))
@@ -269,6 +291,7 @@ private:
     return success();
   }
 
+  const TargetSpec &target;
   Value dims, offsets, outputs, weights, workspace, executor;
   Value scratch, scratchBytes, block;
   SizeBuilder *sizes = nullptr;
@@ -283,6 +306,6 @@ private:
 
 LogicalResult attn::cpu::buildBody(func::FuncOp model,
                                    const SymbolicShapes &shapes,
-                                   StringRef name) {
-  return BodyBuilder(model, shapes).build(name);
+                                   const TargetSpec &target, StringRef name) {
+  return BodyBuilder(model, shapes, target).build(name);
 }

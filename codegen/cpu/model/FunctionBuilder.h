@@ -6,6 +6,7 @@
 #define ATTN_CODEGEN_CPU_MODEL_FUNCTIONBUILDER_H
 
 #include "codegen/cpu/KernelAbi.h"
+#include "codegen/target/TargetSpec.h"
 #include "dialect/AttnOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "passes/plan/SymbolicShapes.h"
@@ -125,10 +126,10 @@ mlir::LogicalResult buildPlan(mlir::func::FuncOp model,
                               llvm::StringRef name);
 
 /// int32_t body(const attn_frame *frame), which hands each launch to the
-/// executor in turn.
+/// executor in turn: with all of its slots, or one where that is faster.
 mlir::LogicalResult buildBody(mlir::func::FuncOp model,
                               const SymbolicShapes &shapes,
-                              llvm::StringRef name);
+                              const TargetSpec &target, llvm::StringRef name);
 
 } // namespace attn::cpu
 

@@ -19,6 +19,19 @@ std::string attn::cpu::bodyFunctionName(StringRef model, StringRef isa) {
   return (model + "_" + isa + "_body").str();
 }
 
+/// Two polynomials, or none.
+static bool hasPlainWork(LaunchOp launch, size_t symbols) {
+  Attribute attribute = launch->getAttr(kWorkAttr);
+  auto work = dyn_cast_or_null<AffineMapAttr>(attribute);
+  if (!work)
+    return !attribute;
+  AffineMap map = work.getValue();
+  return map.getNumResults() == 2 && map.getNumSymbols() == symbols &&
+         llvm::all_of(map.getResults(), [](AffineExpr result) {
+           return DimExpr::fromAffine(result).has_value();
+         });
+}
+
 /// Checks what the builders rely on: attributes are text like any other.
 static LogicalResult verifyPlan(func::FuncOp model) {
   auto bytes = model->getAttrOfType<ArrayAttr>(kBufferBytesAttr);
@@ -36,6 +49,10 @@ static LogicalResult verifyPlan(func::FuncOp model) {
   }
   int64_t buffers = bytes.size(), outputs = model.getNumResults();
   WalkResult result = model.walk([&](LaunchOp launch) -> WalkResult {
+    if (!hasPlainWork(launch, symbols.size()))
+      return launch.emitError("expects '")
+             << kWorkAttr << "' to hold two polynomials in " << symbols.size()
+             << " symbols";
     auto numbers = launch->getAttrOfType<DenseI64ArrayAttr>(kBuffersAttr);
     if (numbers && launch->hasAttr(kShapesAttr) &&
         numbers.size() == launch->getNumResults() &&
@@ -65,15 +82,16 @@ static LogicalResult verifyPlan(func::FuncOp model) {
   return failure(result.wasInterrupted());
 }
 
-LogicalResult attn::cpu::lowerModelFunction(func::FuncOp model, StringRef isa) {
+LogicalResult attn::cpu::lowerModelFunction(func::FuncOp model,
+                                            const TargetSpec &target) {
   if (failed(verifyModelFunction(model)) || failed(verifyPlan(model)))
     return failure();
   FailureOr<SymbolicShapes> shapes = SymbolicShapes::compute(model);
   if (failed(shapes))
     return failure();
-  StringRef name = model.getName();
+  StringRef name = model.getName(), isa = target.isa;
   if (failed(buildPlan(model, *shapes, planFunctionName(name, isa))) ||
-      failed(buildBody(model, *shapes, bodyFunctionName(name, isa))))
+      failed(buildBody(model, *shapes, target, bodyFunctionName(name, isa))))
     return failure();
   model.erase();
   return success();
@@ -97,7 +115,7 @@ struct LowerModel : TargetPass<LowerModel> {
       if (function->hasAttr(kBufferBytesAttr))
         models.push_back(function);
     for (func::FuncOp model : models)
-      if (failed(lowerModelFunction(model, target->isa)))
+      if (failed(lowerModelFunction(model, *target)))
         return signalPassFailure();
   }
 };

@@ -20,7 +20,7 @@ std::string bodyFunctionName(llvm::StringRef model, llvm::StringRef isa);
 /// and `body` of an attn_variant (attn/abi.h), in the LLVM dialect. Kernels are
 /// called through the executor; those of the module are lowered before.
 mlir::LogicalResult lowerModelFunction(mlir::func::FuncOp model,
-                                       llvm::StringRef isa);
+                                       const TargetSpec &target);
 
 /// The same as a pass over a module, for all of its model functions.
 std::unique_ptr<mlir::Pass> createLowerModelPass(const TargetSpec &target);

@@ -40,7 +40,8 @@ typedef void (*attn_task)(void *arg, size_t slot);
 /* Parallelism as an interface: a host plugs in its own pool.
    run is equivalent to: for (size_t s = 0; s < slots; ++s) task(arg, s);
    each slot runs exactly once, in any order, on any thread, and run returns
-   when all have. */
+   when all have. It is called with the executor's slots, or with 1 for work
+   that is too short to share. */
 typedef struct attn_executor {
   void *context;
   size_t slots;

@@ -53,6 +53,30 @@ func.func @model(%x: tensor<?x4xf32> {attn.dims = ["n", ""]}) -> tensor<?x4xf32>
 
 // -----
 
+// A launch that takes less than a microsecond, of 90 GFLOP/s and 30 GB/s, has
+// one slot; others those of the executor.
+// CHECK-LABEL: llvm.func @short_avx2_body(
+// CHECK: %[[FLOPS:.*]] = llvm.mlir.constant(90000 : i64)
+// CHECK: llvm.icmp "slt" %{{.*}}, %[[FLOPS]] : i64
+// CHECK: %[[BYTES:.*]] = llvm.mlir.constant(30000 : i64)
+// CHECK: llvm.icmp "slt" %{{.*}}, %[[BYTES]] : i64
+// CHECK: %[[ONE:.*]] = llvm.mlir.constant(1 : i64)
+// CHECK: %[[SLOTS:.*]] = llvm.select %{{.*}}, %[[ONE]], %{{.*}} : i1, i64
+// CHECK: llvm.call %{{.*}}(%{{.*}}, %[[SLOTS]], %{{.*}}, %{{.*}}) : !llvm.ptr, (!llvm.ptr, i64, !llvm.ptr, !llvm.ptr) -> ()
+#bytes = affine_map<()[n] -> (n * 16)>
+#shape = affine_map<()[n] -> (n, 4)>
+#work = affine_map<()[n] -> (n * 8, n * 32)>
+func.func private @f(%x: tensor<?x4xf32>) -> tensor<?x4xf32> attributes {attn.kernel} {
+  %y = attn.layer_norm %x eps 1.0e-5 : tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+func.func @short(%x: tensor<?x4xf32> {attn.dims = ["n", ""]}) -> tensor<?x4xf32> attributes {attn.buffer_bytes = [], attn.symbols = ["n"]} {
+  %z = attn.launch @f(%x) {attn.buffers = array<i64: -1>, attn.shapes = [#shape], attn.work = #work} : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  return %z : tensor<?x4xf32>
+}
+
+// -----
+
 // Weights at uneven distances are looked up.
 // CHECK-LABEL: llvm.func @uneven_avx2_plan(
 // CHECK: llvm.mlir.global private constant @[[TABLE:.*]](dense<[0, 64, 256]>
@@ -236,4 +260,18 @@ func.func @no_such_stack(%x: tensor<3x4xf32>) -> tensor<3x4xf32> attributes {att
     attn.yield %n : tensor<4xf32>
   } {attn.buffers = array<i64: 0>} : tensor<3x4xf32>
   return %y : tensor<3x4xf32>
+}
+
+// -----
+
+#shape = affine_map<()[n] -> (n, 4)>
+#work = affine_map<()[n] -> (n * 8)>
+func.func private @f(%x: tensor<?x4xf32>) -> tensor<?x4xf32> attributes {attn.kernel} {
+  %y = attn.layer_norm %x eps 1.0e-5 : tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+func.func @one_polynomial(%x: tensor<?x4xf32> {attn.dims = ["n", ""]}) -> tensor<?x4xf32> attributes {attn.buffer_bytes = [], attn.symbols = ["n"]} {
+  // expected-error @+1 {{expects 'attn.work' to hold two polynomials in 1 symbols}}
+  %z = attn.launch @f(%x) {attn.buffers = array<i64: -1>, attn.shapes = [#shape], attn.work = #work} : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  return %z : tensor<?x4xf32>
 }
