@@ -181,8 +181,7 @@ static LogicalResult emitLinear(TileBuilder &b, Operation *operation) {
   Value tileScratch;
   if (form.tileBytes())
     tileScratch = b.scratch(
-        b.idx(0), MemRefType::get({b.target.linear.rows,
-                                   b.target.linear.panels * kPanelWidth},
+        b.idx(0), MemRefType::get({form.tileBytes() / int64_t(sizeof(float))},
                                   b.getF32Type()));
   SmallVector<LinearProduct> products;
   for (unsigned i = 0; i < form.op.getWeights().size(); ++i)
@@ -195,15 +194,16 @@ static LogicalResult emitLinear(TileBuilder &b, Operation *operation) {
   bool failedOnce = false;
   // This slot's run of tasks in block `i`, weight by weight; what is below 0
   // counts as 0.
-  auto multiply = [&, first = first, last = last](
-                      Value i, const RowBlock &block, const InputSlice &slice) {
+  auto multiply = [&, first = first,
+                   last = last](Value i, const RowBlock &block,
+                                const InputSlice &slice, int together = 1) {
     int64_t base = 0; // of a weight's groups among those of the block
     for (LinearProduct &product : products) {
       Value origin = b.add(b.mul(i, form.groups), base);
       Value end = b.idx(product.groups);
-      failedOnce |=
-          failed(product.emit(block, slice, b.sub(b.max(first, origin), origin),
-                              b.min(b.sub(b.max(last, origin), origin), end)));
+      failedOnce |= failed(product.emit(
+          block, slice, b.sub(b.max(first, origin), origin),
+          b.min(b.sub(b.max(last, origin), origin), end), together));
       base += product.groups;
     }
   };
@@ -222,15 +222,13 @@ static LogicalResult emitLinear(TileBuilder &b, Operation *operation) {
                  slice);
       });
     };
-    if (!form.isSliced())
-      return emitSlices();
     auto emitRow = [&] {
       RowTiles row(b, start, count, /*tallest=*/1);
       RowBlock whole = block;
       whole.tiles = &row;
       if (form.op.getPrologue().empty())
         whole.inputRow = input.at(start);
-      multiply(i, whole, wholeSlice(b, form));
+      multiply(i, whole, wholeSlice(b, form), form.groupsOfRow());
     };
     b.ifElse(b.equal(count, b.idx(1)), emitRow, emitSlices);
   };

@@ -87,6 +87,15 @@ int64_t LinearForm::tileBytes() {
   return 0;
 }
 
+int LinearForm::groupsOfRow() const {
+  // More would be as many streams as L1 has ways.
+  constexpr int64_t kMostPanels = 4;
+  int64_t registers = kPanelWidth / target.lanes; // of a panel
+  int64_t panels =
+      std::min(kMostPanels, target.vectorRegisters / 2 / registers);
+  return std::max<int64_t>(panels / target.linear.panels, 1);
+}
+
 int64_t LinearForm::largestBlock() {
   int64_t panels = 2 * target.linear.panels * kPanelWidth * slice;
   int64_t width = op.getPrologue().empty() ? slice : k;

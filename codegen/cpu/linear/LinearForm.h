@@ -32,6 +32,9 @@ struct LinearForm {
   bool finishesInScratch(unsigned index);
   /// Bytes of scratch for such a tile; rows follow, then what waits.
   int64_t tileBytes();
+  /// Groups that a tile of one row spans: registers that rows leave idle keep
+  /// more of the weights under way.
+  int groupsOfRow() const;
   /// Rows of the largest block: its input fits L2 beside the panels being
   /// multiplied and those fetched for the next group.
   int64_t largestBlock();

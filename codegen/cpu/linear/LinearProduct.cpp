@@ -190,13 +190,15 @@ void LinearProduct::forWaiting(
 
 /// Stores the tile and walks its rows while it is hot in L1.
 void LinearProduct::finishInScratch(const Tile &tile, ArrayRef<Value> sums) {
-  auto column = [&](int p) { return b.idx(p * kPanelWidth); };
+  auto place = [&](Value r, int p) {
+    return b.mul(b.add(b.mul(r, tile.panels), p), kPanelWidth);
+  };
   for (int r = 0; r < tile.rows; ++r)
     for (int p = 0; p < tile.panels; ++p)
-      b.store(sums[r * tile.panels + p], tileScratch, {b.idx(r), column(p)});
+      b.store(sums[r * tile.panels + p], tileScratch, place(b.idx(r), p));
   b.forRange(b.idx(tile.rows), [&](Value r) {
     for (int p = 0; p < tile.panels; ++p)
-      finish(b.load(tileScratch, {r, column(p)}), b.add(tile.row, r),
+      finish(b.load(tileScratch, place(r, p)), b.add(tile.row, r),
              b.mul(b.add(tile.panel, p), kPanelWidth),
              p + 1 == tile.panels ? tile.mask : Value());
   });
@@ -237,18 +239,28 @@ void LinearProduct::emitGroup(const RowBlock &block, const InputSlice &slice,
 
 LogicalResult LinearProduct::emit(const RowBlock &block,
                                   const InputSlice &slice, Value first,
-                                  Value last) {
+                                  Value last, int together) {
   int panels = b.target.linear.panels;
   int64_t width = kPanelWidth * panels, full = n / width, rest = n % width;
-  b.forRange(first, b.min(last, b.idx(full)), b.idx(1), [&](Value group) {
-    Value following = b.add(group, 1), more = b.less(following, last);
-    Tile tile;
-    tile.panel = b.mul(group, panels);
-    tile.panels = panels;
-    tile.next = b.mul(b.select(more, following, first), panels);
-    tile.nextColumn = b.select(more, slice.first, slice.next);
-    emitGroup(block, slice, tile);
-  });
+  Value end = b.min(last, b.idx(full));
+  auto emitGroups = [&](Value from, Value to, int step) {
+    b.forRange(from, to, b.idx(step), [&](Value group) {
+      Value following = b.add(group, step), more = b.less(following, last);
+      Tile tile;
+      tile.panel = b.mul(group, panels);
+      tile.panels = step * panels;
+      tile.next = b.mul(b.select(more, following, first), panels);
+      tile.nextColumn = b.select(more, slice.first, slice.next);
+      emitGroup(block, slice, tile);
+    });
+  };
+  Value alone = first;
+  if (together > 1 && full >= together) {
+    Value runs = b.div(b.sub(b.max(end, first), first), b.idx(together));
+    alone = b.add(first, b.mul(runs, together));
+    emitGroups(first, alone, together);
+  }
+  emitGroups(alone, end, 1);
   if (rest == 0)
     return failure(failed);
   Value mine = arith::AndIOp::create(b, b.less(b.idx(full), last),

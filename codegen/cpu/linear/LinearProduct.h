@@ -16,10 +16,11 @@ public:
   LinearProduct(TileBuilder &b, LinearForm &form, unsigned index,
                 Value tileScratch, Value waiting);
 
-  /// The code for groups [first, last) of this weight over a block and a slice.
-  /// Fails after an error where the epilogue has no form on lanes.
+  /// The code for groups [first, last) of this weight over a block and a slice,
+  /// some of them `together` in a tile. Fails after an error where the epilogue
+  /// has no form on lanes.
   mlir::LogicalResult emit(const RowBlock &block, const InputSlice &slice,
-                           Value first, Value last);
+                           Value first, Value last, int together);
 
   const int64_t groups; ///< of this weight
 
