@@ -133,7 +133,10 @@ def RaiseAttention : Pass<"attn-raise-attention", "::mlir::func::FuncOp"> {
     Queries, keys and values may have their dimensions in any order, scores may be
     those of keys and queries, and heads of k and v that a broadcast, a reshape or
     copies repeat are grouped queries. Operands of rank 2 and 3 have one head; of
-    rank 3 with batch and heads joined by reshapes, the heads. Weights that
+    rank 3 with batch and heads joined by reshapes, the heads. Of rank 5 the first
+    two are batches, which are joined, in front of transposes that leave them in
+    place; where a score reads one of them, the size of the second is static.
+    Weights that
     something else reads too are a result of the attention. Sums, differences and
     multiples of several softmaxes become those of several attentions; what is
     divided by the sum of its weights after the values is divided before.
@@ -147,7 +150,7 @@ def RaiseAttention : Pass<"attn-raise-attention", "::mlir::func::FuncOp"> {
 
     Declined, with a remark: scores that something else reads, scores of other
     places or sums of a row beside the softmax, products of several softmaxes, a softmax along
-    another dimension, a part of the scores, more than four dimensions, a batch or
+    another dimension, a part of the scores, more than five dimensions, a batch or
     heads that not all operands have, dynamic heads or widths.
   }];
 }

@@ -82,8 +82,13 @@ Value attn::createTransposed(RewriterBase &rewriter, Value value,
   if (isIdentityPermutation(permutation))
     return value;
   auto type = cast<RankedTensorType>(value.getType());
-  SmallVector<OpFoldResult> sizes =
-      tensor::getMixedSizes(rewriter, value.getLoc(), value);
+  // Rows and batches are the queries', which leaves an attention one reader.
+  auto attention = value.getDefiningOp<AttentionOp>();
+  bool isOutput = attention && value == attention.getOutput();
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(
+      rewriter, value.getLoc(), isOutput ? attention.getQueries()[0] : value);
+  if (isOutput)
+    sizes.back() = rewriter.getIndexAttr(type.getShape().back());
   Value empty = tensor::EmptyOp::create(rewriter, value.getLoc(),
                                         applyPermutation(sizes, permutation),
                                         type.getElementType());

@@ -11,6 +11,8 @@ using namespace mlir;
 using namespace attn;
 
 SmallVector<ReassociationIndices> attn::getHeadReassociation(int64_t rank) {
+  if (rank == 5)
+    return {{0, 1}, {2}, {3}, {4}};
   if (rank == 4)
     return {{0}, {1}, {2}, {3}};
   return rank == 2 ? SmallVector<ReassociationIndices>{{0, 1, 2}, {3}}
@@ -19,6 +21,12 @@ SmallVector<ReassociationIndices> attn::getHeadReassociation(int64_t rank) {
 
 RankedTensorType attn::withHeads(RankedTensorType type) {
   SmallVector<int64_t> shape(type.getShape());
+  if (shape.size() == 5) {
+    bool isDynamic =
+        ShapedType::isDynamic(shape[0]) || ShapedType::isDynamic(shape[1]);
+    shape[1] = isDynamic ? ShapedType::kDynamic : shape[0] * shape[1];
+    shape.erase(shape.begin());
+  }
   while (shape.size() < 4)
     shape.insert(shape.end() - 2, 1);
   return type.clone(shape);
@@ -53,7 +61,7 @@ std::optional<HeadLayout> HeadLayout::find(Value tensor,
     shape.push_back(type.getDimSize(layout.kept[found - rest.begin()]));
   }
   // Rows and widths are always there.
-  if (!layout.present[2] || !layout.present[3])
+  if (llvm::is_contained(ArrayRef(layout.present).take_back(2), false))
     return std::nullopt;
   layout.type = type.clone(shape);
   return layout;
@@ -93,4 +101,62 @@ Value HeadLayout::create(RewriterBase &rewriter) const {
     value = tensor::ExpandShapeOp::create(rewriter, loc, type, value,
                                           group(present));
   return value;
+}
+
+//===----------------------------------------------------------------------===//
+// Two dimensions of batches
+//===----------------------------------------------------------------------===//
+
+/// The order of [O B, ...] that a transpose of [O, B, ...] leaves it in; empty
+/// where it moves either.
+static SmallVector<int64_t> orderBehindBatches(ArrayRef<int64_t> permutation) {
+  if (permutation.size() != 5 || permutation[0] != 0 || permutation[1] != 1)
+    return {};
+  SmallVector<int64_t> order{0};
+  for (int64_t dim : permutation.drop_front(2))
+    order.push_back(dim - 1);
+  return order;
+}
+
+static Value createJoined(RewriterBase &rewriter, Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  return tensor::CollapseShapeOp::create(rewriter, value.getLoc(),
+                                         withHeads(type), value,
+                                         getHeadReassociation(5));
+}
+
+Value attn::joinBatches(RewriterBase &rewriter, Value value) {
+  if (cast<RankedTensorType>(value.getType()).getRank() != 5)
+    return value;
+  if (auto transpose = value.getDefiningOp<linalg::TransposeOp>()) {
+    SmallVector<int64_t> order = orderBehindBatches(transpose.getPermutation());
+    if (!order.empty())
+      return createTransposed(
+          rewriter, createJoined(rewriter, transpose.getInput()), order);
+  }
+  return createJoined(rewriter, value);
+}
+
+namespace {
+struct TransposeOfBatches : OpRewritePattern<linalg::TransposeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(linalg::TransposeOp op,
+                                PatternRewriter &rewriter) const override {
+    SmallVector<int64_t> order = orderBehindBatches(op.getPermutation());
+    auto split = op.getInput().getDefiningOp<tensor::ExpandShapeOp>();
+    if (order.empty() || !split ||
+        split.getReassociationIndices() != getHeadReassociation(5))
+      return rewriter.notifyMatchFailure(op, "its batches are not split");
+    Value transposed = createTransposed(rewriter, split.getSrc(), order);
+    rewriter.replaceOpWithNewOp<tensor::ExpandShapeOp>(
+        op, cast<RankedTensorType>(op->getResult(0).getType()), transposed,
+        getHeadReassociation(5),
+        applyPermutation(split.getMixedOutputShape(), op.getPermutation()));
+    return success();
+  }
+};
+} // namespace
+
+void attn::populateTransposesOfBatches(RewritePatternSet &patterns) {
+  patterns.add<TransposeOfBatches>(patterns.getContext());
 }

@@ -57,6 +57,7 @@ private:
   AttentionOp createAttention();
   void repeatNoHeads(SmallVector<Value> &keys, Value &value);
   void replaceSizes(AttentionOp attention);
+  void splitBatch(OpBuilder &builder, Value joined, IRMapping &mapping);
   void emitRegion(Region &region, Value result);
 
   RewriterBase &rewriter;
@@ -72,6 +73,8 @@ private:
   /// Numbers of a query and a key each.
   SmallVector<std::pair<unsigned, unsigned>> pairs;
   SmallVector<HeadLayout> queries, keys;
+  /// As they were before two dimensions of batches were joined.
+  Value firstQuery, firstKey;
   std::optional<HeadLayout> value;
   /// Those that a region reads, with their arguments in the scalars' block.
   SmallVector<std::pair<Value, BlockArgument>> captures;
@@ -203,8 +206,11 @@ bool Candidate::layOut(Reason &reason) {
     reason = why.str();
     return false;
   };
-  Value row[] = {scalars.batch, scalars.head, scalars.row, Value()};
-  Value column[] = {scalars.batch, scalars.head, scalars.column, Value()};
+  SmallVector<Value> row{scalars.batch, scalars.head, scalars.row, Value()};
+  if (rank == 5)
+    row.insert(row.begin(), scalars.outer);
+  SmallVector<Value> column(row);
+  llvm::replace(column, scalars.row, scalars.column);
   SmallVector<Value> atValue(reader.getCoordinates().drop_back(2));
   atValue.append({scalars.column, Value()});
   if (output.getTransposeB())
@@ -222,25 +228,35 @@ bool Candidate::layOut(Reason &reason) {
     keys.push_back(*k);
   }
   RankedTensorType values = value->getType(), first = queries[0].getType();
-  int64_t batch = values.getDimSize(0), heads = first.getDimSize(1);
+  int64_t headsAt = row.size() - 3, heads = first.getDimSize(headsAt);
   if (ShapedType::isDynamic(heads) ||
-      ShapedType::isDynamic(values.getDimSize(1)) ||
-      ShapedType::isDynamic(values.getDimSize(3)))
+      ShapedType::isDynamic(values.getDimSize(headsAt)) ||
+      ShapedType::isDynamic(values.getShape().back()))
     return fail("the number of heads or their width is dynamic");
+  // A batch or heads that one of them lacks would have to be repeated.
+  auto hasBatches = [&](RankedTensorType type) {
+    return llvm::equal(
+        type.getShape().take_front(headsAt),
+        values.getShape().take_front(headsAt),
+        [](int64_t a, int64_t b) { return (a == 1) == (b == 1); });
+  };
   for (auto [query, key] : llvm::zip_equal(queries, keys))
     for (RankedTensorType type : {query.getType(), key.getType()})
-      // A batch or heads that one of them lacks would have to be repeated.
-      if ((type.getDimSize(0) == 1) != (batch == 1) ||
-          type.getDimSize(1) != heads)
+      if (!hasBatches(type) || type.getDimSize(headsAt) != heads)
         return fail("queries, keys and values differ in batch or heads");
+  bool dividesBatch =
+      rank == 5 && !(scalars.outer.use_empty() && scalars.batch.use_empty());
+  if (dividesBatch && first.isDynamicDim(1))
+    return fail("its scores depend on one of two dimensions of batches, of "
+                "which the second is dynamic");
   return true;
 }
 
 bool Candidate::match(Reason &reason) {
-  if (rank > 4) {
+  if (rank > 5) {
     if (output.getA().getDefiningOp<SoftmaxOp>())
-      reason =
-          "its operands have more dimensions than [batch, head, row, width]";
+      reason = "its operands have more dimensions than [outer batch, batch, "
+               "head, row, width]";
     return false;
   }
   if (!readWeights(reason) || !findOtherReaders(reason))
@@ -296,6 +312,21 @@ void Candidate::dropUnusedCaptures() {
       captures.push_back({capture, argument});
 }
 
+/// The two indices that one of all batches stands for, where any is read.
+void Candidate::splitBatch(OpBuilder &builder, Value joined,
+                           IRMapping &mapping) {
+  int64_t inner = queries[0].getType().getDimSize(1);
+  if (ShapedType::isDynamic(inner))
+    return;
+  Location loc = joined.getLoc();
+  Value size = arith::ConstantIndexOp::create(builder, loc, inner);
+  Value outer = arith::FloorDivSIOp::create(builder, loc, joined, size);
+  Value before = arith::MulIOp::create(builder, loc, outer, size);
+  mapping.map(scalars.outer, outer);
+  mapping.map(scalars.batch,
+              arith::SubIOp::create(builder, loc, joined, before));
+}
+
 /// Fills a region of attn.attention with what `result` needs.
 void Candidate::emitRegion(Region &region, Value result) {
   llvm::SetVector<Operation *> needed;
@@ -312,18 +343,22 @@ void Candidate::emitRegion(Region &region, Value result) {
     Value added = block->addArgument(argument.getType(), argument.getLoc());
     if (!mapping.contains(argument))
       mapping.map(argument, added);
+    return added;
   };
   for (auto [query, key] : pairs) {
     add(reader.queries[query].argument);
     add(reader.keys[key].argument);
   }
-  for (Value index : {scalars.batch, scalars.head, scalars.row, scalars.column,
-                      scalars.rows, scalars.columns})
+  Value joined = add(scalars.batch);
+  for (Value index : {scalars.head, scalars.row, scalars.column, scalars.rows,
+                      scalars.columns})
     add(index);
   for (auto &[capture, argument] : captures)
     add(argument);
   if (&region == &cast<AttentionOp>(region.getParentOp()).getWeight())
     add(scalars.weight);
+  if (rank == 5)
+    splitBatch(builder, joined, mapping);
   for (Operation &op : scalars.block)
     if (needed.contains(&op))
       builder.clone(op, mapping);
@@ -358,6 +393,13 @@ AttentionOp Candidate::createAttention() {
     keyValues.push_back(key.create(rewriter));
   }
   Value values = value->create(rewriter);
+  firstQuery = queryValues.front();
+  firstKey = keyValues.front();
+  if (rank == 5) {
+    for (Value &operand : llvm::concat<Value>(queryValues, keyValues))
+      operand = joinBatches(rewriter, operand);
+    values = joinBatches(rewriter, values);
+  }
   repeatNoHeads(keyValues, values);
   for (auto &[capture, argument] : captures)
     captured.push_back(capture);
@@ -381,10 +423,10 @@ AttentionOp Candidate::createAttention() {
 
 /// Takes sizes of scores and weights from the queries and keys instead.
 void Candidate::replaceSizes(AttentionOp attention) {
-  auto numberOf = [&](Value at) {
-    Value all[] = {scalars.batch, scalars.head, scalars.row, scalars.column};
-    return llvm::find(all, at) - all;
-  };
+  SmallVector<Value> all{scalars.batch, scalars.head, scalars.row};
+  if (rank == 5)
+    all.insert(all.begin(), scalars.outer);
+  int64_t rowsAt = all.size() - 1;
   for (const ElementReader::Element &element : reader.getElements()) {
     Operation *op = element.tensor.getDefiningOp();
     if (!op || !reader.getChain().contains(op))
@@ -393,14 +435,14 @@ void Candidate::replaceSizes(AttentionOp attention) {
       if (!isSize(user))
         continue;
       int64_t dimension = *cast<tensor::DimOp>(user).getConstantIndex();
-      int64_t number = numberOf(element.coordinates[dimension]);
-      if (number > 3)
+      Value at = element.coordinates[dimension];
+      int64_t number = llvm::find(all, at) - all.begin();
+      if (number > rowsAt && at != scalars.column)
         continue;
       rewriter.setInsertionPoint(attention);
       rewriter.replaceOpWithNewOp<tensor::DimOp>(
-          user,
-          number == 3 ? attention.getKeys()[0] : attention.getQueries()[0],
-          number == 3 ? 2 : number);
+          user, at == scalars.column ? firstKey : firstQuery,
+          std::min(number, rowsAt));
     }
   }
 }
@@ -433,9 +475,18 @@ void Candidate::rewrite() {
   auto collapsed = [&](Value result, Type type) -> Value {
     if (rank == 4)
       return result;
-    return tensor::CollapseShapeOp::create(rewriter, output.getLoc(),
-                                           cast<RankedTensorType>(type), result,
-                                           getHeadReassociation(rank));
+    auto wanted = cast<RankedTensorType>(type);
+    if (rank < 4)
+      return tensor::CollapseShapeOp::create(rewriter, output.getLoc(), wanted,
+                                             result,
+                                             getHeadReassociation(rank));
+    SmallVector<OpFoldResult> sizes =
+        tensor::getMixedSizes(rewriter, output.getLoc(), firstQuery);
+    sizes.back() =
+        tensor::getMixedSize(rewriter, output.getLoc(), result, /*dim=*/3);
+    return tensor::ExpandShapeOp::create(rewriter, output.getLoc(), wanted,
+                                         result, getHeadReassociation(rank),
+                                         sizes);
   };
   Value result = collapsed(attention.getOutput(), output.getResult().getType());
   Value weights = returned.empty() ? Value()
@@ -471,9 +522,20 @@ struct RaiseAttention : attn::impl::RaiseAttentionBase<RaiseAttention> {
     SmallVector<MatmulOp> outputs;
     getOperation().walk([&](MatmulOp op) { outputs.push_back(op); });
     IRRewriter rewriter(&getContext());
+    bool hasTwoBatches = llvm::any_of(outputs, [](MatmulOp output) {
+      return output.getResult().getType().getRank() == 5;
+    });
     for (MatmulOp output : outputs)
       Candidate(rewriter, output).run();
+    if (hasTwoBatches && failed(moveTransposesOfBatches()))
+      return signalPassFailure();
     (void)runRegionDCE(rewriter, getOperation()->getRegions());
+  }
+
+  LogicalResult moveTransposesOfBatches() {
+    RewritePatternSet patterns(&getContext());
+    populateTransposesOfBatches(patterns);
+    return applyPatternsGreedily(getOperation(), std::move(patterns));
   }
 };
 } // namespace

@@ -18,7 +18,7 @@ using namespace attn;
 ScoreBlock::ScoreBlock(Location loc) {
   Builder builder(loc.getContext());
   weight = block.addArgument(builder.getF32Type(), loc);
-  for (Value *index : {&batch, &head, &row, &column, &rows, &columns})
+  for (Value *index : {&outer, &batch, &head, &row, &column, &rows, &columns})
     *index = block.addArgument(builder.getIndexType(), loc);
 }
 
@@ -27,6 +27,8 @@ ScoreReader::ScoreReader(OpBuilder &builder, ScoreBlock &scalars, unsigned rank)
           builder, scalars.block,
           {scalars.row, scalars.column, scalars.rows, scalars.columns}),
       scalars(scalars) {
+  if (rank > 4)
+    frame.push_back(scalars.outer);
   if (rank > 2)
     frame.push_back(scalars.batch);
   if (rank > 3)

@@ -17,7 +17,8 @@ struct ScoreBlock {
   ScoreBlock(mlir::Location loc);
 
   mlir::Block vectors, sums, block;
-  mlir::Value weight, batch, head, row, column, rows, columns;
+  /// `outer` is a second dimension of batches in front of the first.
+  mlir::Value weight, outer, batch, head, row, column, rows, columns;
 };
 
 /// Queries or keys: vectors numbered by batch, head and row or column. A null

@@ -239,6 +239,13 @@ const Case kCases[] = {
      "true))), "
      "v)",
      "softmax", false, 1, 4},
+    {"TwoDimensionsOfBatches", ", x: f32[batch, 2, m, n], c: f32[batch, 2, n]",
+     "let q5 = reshape(q, [b, 2, 2, m, 8])\n"
+     "let k5 = reshape(k, [b, 2, 2, n, 8])\n"
+     "let t = matmul(q5, k5, transpose_b = true) / 3.0\n"
+     "  + reshape(x, [b, 1, 2, m, n]) + reshape(c, [b, 2, 1, 1, n])\n"
+     "let y = matmul(softmax(t), reshape(v, [b, 2, 2, n, 6]))\n"
+     "return reshape(y, [b, 4, m, 6])"},
 };
 
 std::string nameOf(const testing::TestParamInfo<Case> &info) {

@@ -487,3 +487,74 @@ func.func @part(%q: tensor<8x16xf32>, %k: tensor<8x16xf32>, %v: tensor<6x16xf32>
   %y = attn.matmul %t, %v : tensor<8x6xf32>, tensor<6x16xf32> -> tensor<8x16xf32>
   return %y : tensor<8x16xf32>
 }
+
+// -----
+
+// Two dimensions of batches are joined, in front of transposes, which attention
+// reads through; a score finds each of them again.
+// CHECK-LABEL: func @two_batches
+// CHECK-SAME: %[[Q:[a-z0-9]*]]: tensor<?x3x?x4x16xf32>
+// CHECK: %[[JOINED:.*]] = tensor.collapse_shape %[[Q]] {{\[\[}}0, 1], [2], [3], [4]]
+// CHECK: %[[T:.*]] = linalg.transpose ins(%[[JOINED]] : tensor<?x?x4x16xf32>) {{.*}} permutation = [0, 2, 1, 3]
+// CHECK: attn.attention queries(%[[T]] : tensor<?x4x?x16xf32>)
+// CHECK: %[[OUTER:.*]] = arith.floordivsi %[[B:.*]], %[[THREE:.*]] : index
+// CHECK: %[[BEFORE:.*]] = arith.muli %[[OUTER]], %[[THREE]] : index
+// CHECK: %[[INNER:.*]] = arith.subi %[[B]], %[[BEFORE]] : index
+// CHECK: tensor.extract %{{.*}}[%[[OUTER]], %[[INNER]]]
+// CHECK: } -> tensor<?x4x?x16xf32>
+// CHECK: linalg.transpose {{.*}} permutation = [0, 2, 1, 3]
+// CHECK: tensor.expand_shape {{.*}} into tensor<?x3x?x4x16xf32>
+#scores = affine_map<(o, b, h, i, j) -> (o, b, h, i, j)>
+func.func @two_batches(%q: tensor<?x3x?x4x16xf32>, %bias: tensor<?x3xf32>) -> tensor<?x3x?x4x16xf32> {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %n = tensor.dim %q, %c0 : tensor<?x3x?x4x16xf32>
+  %m = tensor.dim %q, %c2 : tensor<?x3x?x4x16xf32>
+  %heads = tensor.empty(%n, %m) : tensor<?x3x4x?x16xf32>
+  %t = linalg.transpose ins(%q : tensor<?x3x?x4x16xf32>) outs(%heads : tensor<?x3x4x?x16xf32>) permutation = [0, 1, 3, 2, 4]
+  %s = attn.matmul %t, %t transpose_b : tensor<?x3x4x?x16xf32>, tensor<?x3x4x?x16xf32> -> tensor<?x3x4x?x?xf32>
+  %e = tensor.empty(%n, %m, %m) : tensor<?x3x4x?x?xf32>
+  %b = linalg.generic {indexing_maps = [#scores, affine_map<(o, b, h, i, j) -> (o, b)>, #scores], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel"]}
+      ins(%s, %bias : tensor<?x3x4x?x?xf32>, tensor<?x3xf32>) outs(%e : tensor<?x3x4x?x?xf32>) {
+    ^bb0(%a: f32, %c: f32, %o: f32):
+      %0 = arith.addf %a, %c : f32
+      linalg.yield %0 : f32
+  } -> tensor<?x3x4x?x?xf32>
+  %p = attn.softmax %b axis 4 : tensor<?x3x4x?x?xf32>
+  // expected-remark @below {{[Passed] attn.attention}}
+  %y = attn.matmul %p, %t : tensor<?x3x4x?x?xf32>, tensor<?x3x4x?x16xf32> -> tensor<?x3x4x?x16xf32>
+  %out = tensor.empty(%n, %m) : tensor<?x3x?x4x16xf32>
+  %r = linalg.transpose ins(%y : tensor<?x3x4x?x16xf32>) outs(%out : tensor<?x3x?x4x16xf32>) permutation = [0, 1, 3, 2, 4]
+  return %r : tensor<?x3x?x4x16xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func @dynamic_inner_batch
+// CHECK-NOT: attn.attention
+#scores = affine_map<(o, b, h, i, j) -> (o, b, h, i, j)>
+func.func @dynamic_inner_batch(%q: tensor<2x?x4x8x16xf32>, %bias: tensor<2xf32>, %e: tensor<2x?x4x8x8xf32>) -> tensor<2x?x4x8x16xf32> {
+  %s = attn.matmul %q, %q transpose_b : tensor<2x?x4x8x16xf32>, tensor<2x?x4x8x16xf32> -> tensor<2x?x4x8x8xf32>
+  %b = linalg.generic {indexing_maps = [#scores, affine_map<(o, b, h, i, j) -> (o)>, #scores], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel"]}
+      ins(%s, %bias : tensor<2x?x4x8x8xf32>, tensor<2xf32>) outs(%e : tensor<2x?x4x8x8xf32>) {
+    ^bb0(%a: f32, %c: f32, %o: f32):
+      %0 = arith.addf %a, %c : f32
+      linalg.yield %0 : f32
+  } -> tensor<2x?x4x8x8xf32>
+  %p = attn.softmax %b axis 4 : tensor<2x?x4x8x8xf32>
+  // expected-remark @below {{Reason="its scores depend on one of two dimensions of batches, of which the second is dynamic"}}
+  %y = attn.matmul %p, %q : tensor<2x?x4x8x8xf32>, tensor<2x?x4x8x16xf32> -> tensor<2x?x4x8x16xf32>
+  return %y : tensor<2x?x4x8x16xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func @six_dimensions
+// CHECK-NOT: attn.attention
+func.func @six_dimensions(%q: tensor<2x3x2x4x8x16xf32>) -> tensor<2x3x2x4x8x16xf32> {
+  %s = attn.matmul %q, %q transpose_b : tensor<2x3x2x4x8x16xf32>, tensor<2x3x2x4x8x16xf32> -> tensor<2x3x2x4x8x8xf32>
+  %p = attn.softmax %s axis 5 : tensor<2x3x2x4x8x8xf32>
+  // expected-remark @below {{Reason="its operands have more dimensions than [outer batch, batch, head, row, width]"}}
+  %y = attn.matmul %p, %q : tensor<2x3x2x4x8x8xf32>, tensor<2x3x2x4x8x16xf32> -> tensor<2x3x2x4x8x16xf32>
+  return %y : tensor<2x3x2x4x8x16xf32>
+}
