@@ -197,7 +197,8 @@ def HoistRowCopies : Pass<"attn-hoist-row-copies", "::mlir::func::FuncOp"> {
     the next linear's prologue.
 
     Declined, with a remark: a linear whose epilogue depends on the row, and a
-    norm whose rows something else than linears reads.
+    norm whose rows something else than linears reads. Copies that repeat rows
+    are left behind.
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];

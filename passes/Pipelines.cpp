@@ -54,7 +54,8 @@ void attn::registerAllPasses() {
   PassPipelineRegistration<>(
       "attn-outline", "Hoist parameters, outline kernels and roll layers",
       buildOutlinePipeline);
-  PassPipelineRegistration<>("attn-plan", "Plan memory, estimate work and place parameters",
+  PassPipelineRegistration<>("attn-plan",
+                             "Plan memory, estimate work and place parameters",
                              buildPlanPipeline);
   PassPipelineRegistration<>(
       "attn-fuse",

@@ -34,7 +34,7 @@ static bool isRowSlice(tensor::ExtractSliceOp slice, int64_t width) {
          !llvm::is_contained(offsets, ShapedType::kDynamic);
 }
 
-/// Slices of one tensor, put together in another order.
+/// Slices of one tensor, put together in another order, no more than it has.
 static bool isRowConcat(tensor::ConcatOp concat, int64_t width) {
   int64_t rank = concat.getResultType().getRank();
   if (concat.getDim() == 0 ||
@@ -49,7 +49,9 @@ static bool isRowConcat(tensor::ConcatOp concat, int64_t width) {
       return false;
     source = slice.getSource();
   }
-  return true;
+  // More rows than there were would be computed more than once.
+  return concat.getResultType().getDimSize(concat.getDim()) <=
+         typeOf(source).getDimSize(concat.getDim());
 }
 
 static bool isRowTranspose(linalg::TransposeOp transpose, int64_t width) {

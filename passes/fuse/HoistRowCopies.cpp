@@ -116,9 +116,8 @@ static Value cloneCopy(OpBuilder &builder, Operation *op, IRMapping &mapping,
   SmallVector<OpFoldResult> sizes =
       empty ? empty.getMixedSizes()
             : tensor::getMixedSizes(builder, loc, transpose.getInit());
-  Value into =
-      tensor::EmptyOp::create(builder, loc, withWidth(builder, sizes, width),
-                              type.getElementType());
+  Value into = tensor::EmptyOp::create(
+      builder, loc, withWidth(builder, sizes, width), type.getElementType());
   return linalg::TransposeOp::create(builder, loc, from, into,
                                      transpose.getPermutation())
       ->getResult(0);

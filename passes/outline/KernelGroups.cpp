@@ -121,9 +121,9 @@ public:
   }
 
 private:
-  /// Producers that a kernel recomputes: constants, destinations, sizes, what an
-  /// attention reads through, transposes and pages, and the copies of rows that
-  /// a linear reads through.
+  /// Producers that a kernel recomputes: constants, destinations, sizes, what
+  /// an attention reads through, transposes and pages, and the copies of rows
+  /// that a linear reads through.
   bool isCloned(KernelGroup &group, Operation *user, Value value) {
     Operation *op = value.getDefiningOp();
     if (!op || !isInModel(op, func))

@@ -103,3 +103,18 @@ func.func @two_ends(%x: tensor<3x4x2x8xf32>, %w: tensor<16x8xf32>, %out: tensor<
   %t = linalg.transpose ins(%y : tensor<3x4x2x16xf32>) outs(%out : tensor<3x2x4x16xf32>) permutation = [0, 2, 1, 3]
   return %y, %t : tensor<3x4x2x16xf32>, tensor<3x2x4x16xf32>
 }
+
+// -----
+
+// Rows that are repeated would be multiplied again.
+// CHECK-LABEL: func @repeated
+// CHECK: %[[Y:.*]] = attn.linear
+// CHECK: tensor.extract_slice %[[Y]]
+// CHECK: tensor.concat
+func.func @repeated(%x: tensor<3x4x8xf32>, %w: tensor<16x8xf32>) -> tensor<3x6x16xf32> {
+  %y = attn.linear %x weights(%w : tensor<16x8xf32>) : tensor<3x4x8xf32> -> tensor<3x4x16xf32>
+  %a = tensor.extract_slice %y[0, 1, 0] [3, 3, 16] [1, 1, 1] : tensor<3x4x16xf32> to tensor<3x3x16xf32>
+  %b = tensor.extract_slice %y[0, 0, 0] [3, 3, 16] [1, 1, 1] : tensor<3x4x16xf32> to tensor<3x3x16xf32>
+  %r = tensor.concat dim(1) %a, %b : (tensor<3x3x16xf32>, tensor<3x3x16xf32>) -> tensor<3x6x16xf32>
+  return %r : tensor<3x6x16xf32>
+}
