@@ -244,6 +244,7 @@ static StringRef examples(StringRef command) {
                    "  attnc run gpt2/ --ids 464,3616,286 --generate 20\n"
                    "  attnc run build/vit.so --inputs pixel_values=cat.npy\n")
       .Case("verify", "  attnc verify vit/\n"
+                      "  attnc verify gpt2/ --generate 8\n"
                       "  attnc verify bert/ --inputs in.safetensors\n")
       .Case("bench", "  attnc bench vit/ --batch 1 --threads 2\n"
                      "  attnc bench bert/ --size sequence=128 --by-kernel\n")

@@ -56,7 +56,7 @@ defm threads : Value<"threads", [run, verify, bench, inspect], "N", "Threads; de
 defm size : Value<"size", [compile, verify, bench, inspect], "NAME=VALUE", "Size of a dynamic dimension in this run, which stays dynamic; may be given several times">;
 defm batch : Value<"batch", [compile, verify, bench, inspect], "N", "Shorthand for --size batch=N">;
 defm ids : Value<"ids", [run], "ID,ID,...", "A prompt as token ids (of an encoder-decoder: what it encodes); several options are several prompts">;
-defm generate : Value<"generate", [run, bench], "N", "Generate up to N tokens for each prompt; bench: N after --batch random prompts of --size tokens=N">;
+defm generate : Value<"generate", [run, verify, bench], "N", "Generate up to N tokens for each prompt; verify and bench: after --batch random prompts of --size tokens=N">;
 defm temperature : Value<"temperature", [run], "T", "Draw tokens from softmax(logits / T) instead of taking the likeliest">;
 defm top_k : Value<"top-k", [run], "K", "Draw from the K likeliest tokens">;
 defm top_p : Value<"top-p", [run], "P", "Draw from the likeliest tokens whose probabilities add up to P">;
