@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Holds generated tokens to the model over the whole sequence.
+"""Holds what an encoder-decoder generated to the model over the whole sequence.
 
-recomputed.py inputs FILE < JSON           writes what was generated as the tokens of one sequence
-recomputed.py inputs FILE 5,17,9 < JSON    the same for a decoder; the ids are what its encoder read
-recomputed.py check LOGITS PLACE < JSON    each token from PLACE on has the largest logit before it
+recomputed.py inputs FILE 5,17,9 < JSON    writes what was generated as the decoder's tokens; the ids are what its
+                                           encoder read
+recomputed.py check LOGITS < JSON          each token but the first has the largest logit before it
 
 Needs the standard library only."""
 
@@ -38,25 +38,23 @@ def load_logits(path):
     return [values[i : i + width] for i in range(0, len(values), width)]
 
 
-def check(ids, logits, place):
-    if not 0 < place < len(ids) or len(logits) != len(ids) - 1:
-        sys.exit(f"recomputed.py: expects tokens from {place} on and logits before each of {len(ids)}, but got {len(logits)}")
-    for i in range(place, len(ids)):
+def check(ids, logits):
+    if len(ids) < 2 or len(logits) != len(ids) - 1:
+        sys.exit(f"recomputed.py: expects logits before each of {len(ids) - 1} tokens, but got {len(logits)}")
+    for i in range(1, len(ids)):
         row = logits[i - 1]
         if row[ids[i]] < max(row) - MARGIN:
             likeliest = max(range(len(row)), key=row.__getitem__)
             sys.exit(f"token {i} is {ids[i]}, but the whole model has {likeliest}")
-    print(f"{len(ids) - place} tokens as the whole model has them")
+    print(f"{len(ids) - 1} tokens as the whole model has them")
 
 
 def main(arguments):
-    if len(arguments) not in (2, 3):
+    if len(arguments) != (2 if arguments[:1] == ["check"] else 3):
         sys.exit(__doc__.strip())
     (ids,) = json.load(sys.stdin)["generated_ids"]
     if arguments[0] == "check":
-        check(ids, load_logits(arguments[1]), int(arguments[2]))
-    elif len(arguments) == 2:
-        save(arguments[1], {"input_ids": ids[:-1]})
+        check(ids, load_logits(arguments[1]))
     else:
         source = [int(i) for i in arguments[2].split(",")]
         save(arguments[1], {"input_ids": source, "decoder_input_ids": ids[:-1]})

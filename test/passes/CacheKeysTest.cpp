@@ -317,7 +317,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"mistral", "mistral"}, Case{"gemma2", "gemma2"},
                     Case{"qwen2", "qwen2"}, Case{"qwen3", "qwen3"},
                     Case{"opt", "opt"}, Case{"gpt-neox", "gpt_neox"},
-                    Case{"phi", "phi"}, Case{"t5", "t5"},
+                    Case{"phi", "phi"}, Case{"bloom", "bloom"},
+                    Case{"gptj", "gptj"}, Case{"t5", "t5"},
                     Case{"marian", "marian"}, Case{"bart", "bart"},
                     Case{"mbart", "mbart"}, Case{"whisper", "whisper"}),
     [](const testing::TestParamInfo<Case> &info) {

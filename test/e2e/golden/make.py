@@ -26,6 +26,9 @@ BART = dict(vocab_size=100, d_model=32, max_position_embeddings=40, encoder_laye
 SMALL_VISION = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64, image_size=32,
                     patch_size=8)
 RESIZED = dict(interpolate_pos_encoding=True)
+# Distances up to 3 have rows of their own, the others up to 39 share three.
+DISTANCES = dict(relative_attention=True, position_buckets=6, norm_rel_ebd="layer_norm", share_att_key=True,
+                 pos_att_type="p2c|c2p", position_biased_input=False, type_vocab_size=0)
 CASES = {
     "albert": ("AlbertModel", dict(SMALL, embedding_size=16, max_position_embeddings=40),
                [TOKENS, PADDED], ["last_hidden_state", "pooler_output"]),
@@ -36,11 +39,23 @@ CASES = {
                          use_relative_position_bias=True, use_mean_pooling=False, layer_scale_init_value=0.0,
                          use_mask_token=True),
                     [("pixel_values", (2, 3, 48, 40))], ["last_hidden_state", "pooler_output"], RESIZED),
+    "bloom": ("BloomForCausalLM", dict(vocab_size=100, hidden_size=36, n_layer=2, n_head=6), [TOKENS, PADDED], ["logits"]),
+    "gptj": ("GPTJForCausalLM", dict(vocab_size=100, n_positions=40, n_embd=32, n_layer=2, n_head=4, rotary_dim=4),
+             [TOKENS, PADDED], ["logits"]),
+    "gpt-neo": ("GPTNeoForCausalLM",
+                dict(vocab_size=100, hidden_size=32, num_layers=3, num_heads=4, max_position_embeddings=40, window_size=5,
+                     attention_types=[[["global", "local"], 1], [["local"], 1]]), [TOKENS, PADDED], ["logits"]),
     "clip-resized": ("CLIPModel",
                      dict(text_config=dict(SMALL, max_position_embeddings=11, eos_token_id=2),
                           vision_config=SMALL_VISION, projection_dim=16),
                      [("input_ids", (3, 11), 100), ("pixel_values", (2, 3, 24, 48))],
                      ["logits_per_image", "image_embeds"], RESIZED),
+    "deberta-v2": ("DebertaV2Model", dict(SMALL, max_position_embeddings=40, **DISTANCES), [TOKENS, PADDED],
+                   ["last_hidden_state"]),
+    "deberta-v2-distances": ("DebertaV2ForMaskedLM",
+                             dict(SMALL, max_position_embeddings=40, type_vocab_size=5, relative_attention=True,
+                                  max_relative_positions=5, pos_att_type=["c2p"]),
+                             [TOKENS, PADDED, ("token_type_ids", (2, 11), 5)], ["logits"]),
     "deit-resized": ("DeiTForImageClassificationWithTeacher", dict(SMALL_VISION, num_labels=5),
                      [("pixel_values", (2, 3, 48, 48))], ["logits"], RESIZED),
     "detr": ("DetrForObjectDetection",
@@ -157,6 +172,7 @@ TINY = dict(vocab_size=40, hidden_size=16, num_hidden_layers=1, num_attention_he
 NARROW = dict(TINY, embedding_size=8)
 ENCODERS = {
     "Bert": TINY, "Roberta": TINY, "XLMRoberta": TINY, "MPNet": TINY, "Electra": NARROW, "Albert": NARROW,
+    "DebertaV2": dict(TINY, **DISTANCES), "Camembert": TINY,
     "DistilBert": dict(vocab_size=40, dim=16, n_layers=1, n_heads=2, hidden_dim=24, max_position_embeddings=16,
                        num_labels=3),
 }
@@ -170,6 +186,7 @@ DECODERS = {
     "OPT": dict(TINY, ffn_dim=24, pad_token_id=7, word_embed_proj_dim=8),
 }
 T5 = dict(vocab_size=40, d_model=16, d_kv=8, d_ff=24, num_layers=1, num_heads=2, decoder_start_token_id=0)
+MT5 = dict(T5, feed_forward_proj="gated-gelu", tie_word_embeddings=False)
 FLAT = dict(encoder_layers=1, decoder_layers=1)
 WHISPER = dict(vocab_size=40, d_model=16, num_mel_bins=6, encoder_layers=1, encoder_attention_heads=2, encoder_ffn_dim=24,
                decoder_layers=1, decoder_attention_heads=2, decoder_ffn_dim=24, max_source_positions=10,
@@ -183,6 +200,10 @@ LATER_DECODERS = {
     "Gemma": dict(GROUPED, head_dim=8), "Phi3": GROUPED, "Olmo2": dict(GROUPED, eos_token_id=2), "StableLm": GROUPED,
     "Starcoder2": dict(GROUPED, bos_token_id=1, eos_token_id=2), "GPTBigCode": CODE,
     "Granite": GROUPED, "Cohere": dict(GROUPED, bos_token_id=1, eos_token_id=2),
+    "Bloom": dict(vocab_size=40, hidden_size=16, n_layer=1, n_head=2, num_labels=3, pad_token_id=7),
+    "GPTJ": dict(CODE, rotary_dim=4),
+    "GPTNeo": dict(vocab_size=40, hidden_size=16, num_layers=1, num_heads=2, max_position_embeddings=16, num_labels=3,
+                   pad_token_id=7, bos_token_id=1, eos_token_id=2, attention_types=[[["global"], 1]]),
 }
 MODERN = dict(TINY, pad_token_id=0, bos_token_id=1, eos_token_id=2, cls_token_id=1, sep_token_id=2, local_attention=8)
 WORDS = ("input_ids", (2, 9), 40)
@@ -225,7 +246,9 @@ HEADS = {
     **{name + "ForSequenceClassification": (config, [("input_ids", (2, 9), 40, 7, [(1, slice(5, 9))]), MASK], ["logits"])
        for name, config in LATER_DECODERS.items() if name not in ("Granite", "Cohere")},
     **{name + "ForTokenClassification": (config, [WORDS, MASK], ["logits"])
-       for name, config in LATER_DECODERS.items() if name not in ("Granite", "Cohere", "Olmo2")},
+       for name, config in LATER_DECODERS.items() if name not in ("Granite", "Cohere", "Olmo2", "GPTJ")},
+    **{name + "ForQuestionAnswering": (dict(LATER_DECODERS[name], num_labels=2), [WORDS, MASK], SPAN)
+       for name in ("Bloom", "GPTJ", "GPTNeo")},
     "ModernBertModel": (MODERN, [WORDS, MASK], ["last_hidden_state"]),
     "ModernBertForSequenceClassification": (dict(MODERN, classifier_pooling="mean"), [WORDS, MASK], ["logits"]),
     "ModernBertForTokenClassification": (MODERN, [WORDS, MASK], ["logits"]),
@@ -239,6 +262,16 @@ HEADS = {
        for name, config, extra in [("Bart", BART, FLAT), ("MBart", BART, FLAT), ("T5", T5, {}),
                                    ("Marian", BART, dict(FLAT, pad_token_id=0, decoder_start_token_id=0))]},
     "T5EncoderModel": (T5, [WORDS, MASK], ["last_hidden_state"]),
+    "MT5Model": (MT5, [WORDS, MASK, ("decoder_input_ids", (2, 5), 40)], ["last_hidden_state", "encoder_last_hidden_state"]),
+    "MT5EncoderModel": (MT5, [WORDS, MASK], ["last_hidden_state"]),
+    "MT5ForConditionalGeneration": (MT5, [WORDS, MASK, ("decoder_input_ids", (2, 5), 40)],
+                                    ["logits", "encoder_last_hidden_state"]),
+    "MT5ForSequenceClassification": (
+        dict(MT5, num_labels=3, eos_token_id=5), [("input_ids", (2, 9), 40, 5, [(0, 8), (1, 4)]), MASK],
+        ["logits", "encoder_last_hidden_state"]),
+    "MT5ForQuestionAnswering": (MT5, [WORDS, MASK], [*SPAN, "encoder_last_hidden_state"]),
+    "MT5ForTokenClassification": (dict(MT5, num_labels=3), [WORDS, MASK], ["logits"]),
+    "CamembertModel": (TINY, [WORDS, MASK], ["last_hidden_state", "pooler_output"]),
     "WhisperModel": (WHISPER, [("input_features", (2, 6, 20)), ("decoder_input_ids", (2, 5), 40)],
                      ["last_hidden_state", "encoder_last_hidden_state"]),
     "CLIPTextModelWithProjection": (dict(TOWERS["text_config"], projection_dim=8), [WORDS, MASK],
