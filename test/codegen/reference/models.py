@@ -40,6 +40,7 @@ CASES = [
     ("falcon-grouped", "falcon", "FalconForCausalLM", []),
     ("gemma", "gemma", "GemmaForCausalLM", []),
     ("gemma2", "gemma2", "Gemma2ForCausalLM", ["attention_mask"]),
+    ("gemma3", "gemma3_text", "Gemma3ForCausalLM", []),
     ("gpt-bigcode", "gpt_bigcode", "GPTBigCodeForCausalLM", []),
     ("gpt-bigcode-heads", "gpt_bigcode", "GPTBigCodeForCausalLM", []),
     ("gpt-neo", "gpt_neo", "GPTNeoForCausalLM", []),

@@ -40,6 +40,12 @@ CASES = {
                          use_mask_token=True),
                     [("pixel_values", (2, 3, 48, 40))], ["last_hidden_state", "pooler_output"], RESIZED),
     "bloom": ("BloomForCausalLM", dict(vocab_size=100, hidden_size=36, n_layer=2, n_head=6), [TOKENS, PADDED], ["logits"]),
+    "gemma3": ("Gemma3ForCausalLM",
+               dict(SMALL, num_hidden_layers=3, num_key_value_heads=2, head_dim=16, query_pre_attn_scalar=12, sliding_window=5,
+                    max_position_embeddings=64, layer_types=["sliding_attention", "sliding_attention", "full_attention"],
+                    rope_parameters=dict(full_attention=dict(rope_type="linear", factor=4.0, rope_theta=50000.0),
+                                         sliding_attention=dict(rope_type="default", rope_theta=200.0))),
+               [TOKENS, PADDED], ["logits"]),
     "gptj": ("GPTJForCausalLM", dict(vocab_size=100, n_positions=40, n_embd=32, n_layer=2, n_head=4, rotary_dim=4),
              [TOKENS, PADDED], ["logits"]),
     "gpt-neo": ("GPTNeoForCausalLM",
@@ -201,7 +207,7 @@ LATER_DECODERS = {
     "Starcoder2": dict(GROUPED, bos_token_id=1, eos_token_id=2), "GPTBigCode": CODE,
     "Granite": GROUPED, "Cohere": dict(GROUPED, bos_token_id=1, eos_token_id=2),
     "Bloom": dict(vocab_size=40, hidden_size=16, n_layer=1, n_head=2, num_labels=3, pad_token_id=7),
-    "GPTJ": dict(CODE, rotary_dim=4),
+    "Gemma3Text": dict(GROUPED, head_dim=8, sliding_window=6), "GPTJ": dict(CODE, rotary_dim=4),
     "GPTNeo": dict(vocab_size=40, hidden_size=16, num_layers=1, num_heads=2, max_position_embeddings=16, num_labels=3,
                    pad_token_id=7, bos_token_id=1, eos_token_id=2, attention_types=[[["global"], 1]]),
 }
@@ -246,7 +252,7 @@ HEADS = {
     **{name + "ForSequenceClassification": (config, [("input_ids", (2, 9), 40, 7, [(1, slice(5, 9))]), MASK], ["logits"])
        for name, config in LATER_DECODERS.items() if name not in ("Granite", "Cohere")},
     **{name + "ForTokenClassification": (config, [WORDS, MASK], ["logits"])
-       for name, config in LATER_DECODERS.items() if name not in ("Granite", "Cohere", "Olmo2", "GPTJ")},
+       for name, config in LATER_DECODERS.items() if name not in ("Granite", "Cohere", "Olmo2", "GPTJ", "Gemma3Text")},
     **{name + "ForQuestionAnswering": (dict(LATER_DECODERS[name], num_labels=2), [WORDS, MASK], SPAN)
        for name in ("Bloom", "GPTJ", "GPTNeo")},
     "ModernBertModel": (MODERN, [WORDS, MASK], ["last_hidden_state"]),

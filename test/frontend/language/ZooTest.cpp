@@ -52,6 +52,7 @@ TEST(Zoo, EveryModelBuilds) {
         Case{"falcon", "falcon"},
         Case{"gemma", "gemma"},
         Case{"gemma2", "gemma2"},
+        Case{"gemma3_text", "gemma3"},
         Case{"gpt2", "gpt2"},
         Case{"gpt_bigcode", "gpt-bigcode"},
         Case{"gpt_neo", "gpt-neo"},
@@ -108,12 +109,12 @@ TEST(Zoo, ModelTypes) {
                   "albert", "bart", "beit", "bert", "bloom", "camembert",
                   "clip", "clip_text_model", "clip_vision_model", "cohere",
                   "deberta-v2", "deit", "detr", "dinov2", "distilbert",
-                  "electra", "falcon", "gemma", "gemma2", "gpt2", "gpt_bigcode",
-                  "gpt_neo", "gpt_neox", "gptj", "granite", "llama", "marian",
-                  "mbart", "mistral", "modernbert", "mpnet", "mt5", "olmo2",
-                  "opt", "phi", "phi3", "qwen2", "qwen3", "roberta", "siglip",
-                  "stablelm", "starcoder2", "swin", "t5", "torch.nn", "vit",
-                  "whisper", "xlm-roberta"));
+                  "electra", "falcon", "gemma", "gemma2", "gemma3_text", "gpt2",
+                  "gpt_bigcode", "gpt_neo", "gpt_neox", "gptj", "granite",
+                  "llama", "marian", "mbart", "mistral", "modernbert", "mpnet",
+                  "mt5", "olmo2", "opt", "phi", "phi3", "qwen2", "qwen3",
+                  "roberta", "siglip", "stablelm", "starcoder2", "swin", "t5",
+                  "torch.nn", "vit", "whisper", "xlm-roberta"));
   EXPECT_FALSE(zoo::forModelType("resnet"));
   // What others import is no model.
   for (const zoo::Entry &part : zoo::parts())
