@@ -60,6 +60,7 @@ TEST(Zoo, EveryModelBuilds) {
         Case{"gptj", "gptj"},
         Case{"granite", "granite"},
         Case{"llama", "llama"},
+        Case{"m2m_100", "m2m-100"},
         Case{"marian", "marian"},
         Case{"mbart", "mbart"},
         Case{"mistral", "mistral"},
@@ -68,6 +69,7 @@ TEST(Zoo, EveryModelBuilds) {
         Case{"mt5", "t5"},
         Case{"olmo2", "olmo2"},
         Case{"opt", "opt"},
+        Case{"pegasus", "pegasus"},
         Case{"phi", "phi"},
         Case{"phi3", "phi3"},
         Case{"qwen2", "qwen2"},
@@ -111,10 +113,11 @@ TEST(Zoo, ModelTypes) {
                   "deberta-v2", "deit", "detr", "dinov2", "distilbert",
                   "electra", "falcon", "gemma", "gemma2", "gemma3_text", "gpt2",
                   "gpt_bigcode", "gpt_neo", "gpt_neox", "gptj", "granite",
-                  "llama", "marian", "mbart", "mistral", "modernbert", "mpnet",
-                  "mt5", "olmo2", "opt", "phi", "phi3", "qwen2", "qwen3",
-                  "roberta", "siglip", "stablelm", "starcoder2", "swin", "t5",
-                  "torch.nn", "vit", "whisper", "xlm-roberta"));
+                  "llama", "m2m_100", "marian", "mbart", "mistral",
+                  "modernbert", "mpnet", "mt5", "olmo2", "opt", "pegasus",
+                  "phi", "phi3", "qwen2", "qwen3", "roberta", "siglip",
+                  "stablelm", "starcoder2", "swin", "t5", "torch.nn", "vit",
+                  "whisper", "xlm-roberta"));
   EXPECT_FALSE(zoo::forModelType("resnet"));
   // What others import is no model.
   for (const zoo::Entry &part : zoo::parts())
