@@ -87,3 +87,31 @@ func.func private @mean(%q: tensor<1x2x?x8xf32>, %k: tensor<1x2x?x8xf32>, %v: te
       } -> tensor<1x2x?x8xf32> weights tensor<1x?x?xf32>
   return %o, %map : tensor<1x2x?x8xf32>, tensor<1x?x?xf32>
 }
+
+// How far a key stands from the query, as f32: one conversion for 16 keys, and a
+// constant.
+// CHECK-LABEL: func.func @alibi(
+// CHECK-NOT: vector<16xi64> to vector<16xf32>
+// CHECK: %[[BASE:.*]] = arith.sitofp %{{.*}} : i64 to f32
+// CHECK: %[[ALL:.*]] = vector.broadcast %[[BASE]]
+// CHECK: %[[DISTANCE:.*]] = arith.addf %[[ALL]], %{{.*}} : vector<16xf32>
+// CHECK: math.absf %[[DISTANCE]] : vector<16xf32>
+// CHECK-NOT: vector<16xi64> to vector<16xf32>
+// CHECK: return
+func.func private @alibi(%q: tensor<?x2x?x8xf32>, %k: tensor<?x2x?x8xf32>, %s: tensor<2xf32>) -> tensor<?x2x?x8xf32> attributes {attn.kernel} {
+  %o = attn.attention queries(%q : tensor<?x2x?x8xf32>) keys(%k : tensor<?x2x?x8xf32>) value(%k : tensor<?x2x?x8xf32>) captures(%s : tensor<2xf32>) score {
+  ^bb0(%q1: tensor<8xf32>, %k1: tensor<8xf32>, %b: index, %h: index, %i: index, %j: index, %m: index, %n: index, %slopes: tensor<2xf32>):
+    %c0 = arith.constant 0 : index
+    %dot = attn.dot %q1, %k1 : tensor<8xf32>
+    %slope = tensor.extract %slopes[%h] : tensor<2xf32>
+    %d = arith.subi %i, %j : index
+    %e = arith.subi %c0, %d : index
+    %a = arith.maxsi %d, %e : index
+    %w = arith.index_cast %a : index to i64
+    %f = arith.sitofp %w : i64 to f32
+    %x = arith.mulf %slope, %f : f32
+    %y = arith.subf %dot, %x : f32
+    attn.yield %y : f32
+  } -> tensor<?x2x?x8xf32>
+  return %o : tensor<?x2x?x8xf32>
+}
