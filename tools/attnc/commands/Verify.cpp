@@ -5,8 +5,6 @@
 #include "tools/attnc/commands/ModelArguments.h"
 #include "tools/attnc/commands/Sizes.h"
 #include "tools/attnc/commands/VerifyGeneration.h"
-#include "tools/attnc/engine/Cache.h"
-#include "tools/attnc/engine/Engine.h"
 #include "tools/attnc/engine/ReferenceModel.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -63,16 +61,10 @@ Expected<std::vector<Comparison>> verify(const CommandLine &line,
   if (!opened)
     return opened.takeError();
   frontend::Model &model = opened->model;
-  // Compiling changes the module; the reference wants it as it was built.
-  mlir::OwningOpRef<mlir::ModuleOp> original = model.module->clone();
   CompilerOptions options;
   options.targets = opened->targets;
   options.exposeTaps = true;
-  auto library = compileCached(model, options);
-  if (!library)
-    return library.takeError();
-  model.module = std::move(original);
-  auto engine = Engine::open(*library, threads);
+  auto engine = openBesideReference(model, options, threads);
   if (!engine)
     return engine.takeError();
   auto inputs = makeInputs(line, **engine, *given, seed, smallSize);

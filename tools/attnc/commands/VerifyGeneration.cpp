@@ -8,8 +8,6 @@
 #include "dialect/AttnOps.h"
 #include "tools/attnc/commands/ModelArguments.h"
 #include "tools/attnc/commands/Sizes.h"
-#include "tools/attnc/engine/Cache.h"
-#include "tools/attnc/engine/Engine.h"
 #include "tools/attnc/engine/ReferenceModel.h"
 
 #include <random>
@@ -184,16 +182,10 @@ attn::tool::verifyGeneration(const CommandLine &line, size_t threads,
   if (!newTokens || !opened)
     return joinErrors(newTokens.takeError(), opened.takeError());
   frontend::Model &model = opened->model;
-  // Compiling changes the module; the reference wants it as it was built.
-  mlir::OwningOpRef<mlir::ModuleOp> original = model.module->clone();
   CompilerOptions options;
   options.targets = opened->targets;
   options.generates = true;
-  auto library = compileCached(model, options);
-  if (!library)
-    return library.takeError();
-  model.module = std::move(original);
-  auto engine = Engine::open(*library, threads);
+  auto engine = openBesideReference(model, options, threads);
   if (!engine)
     return engine.takeError();
   const attn_program &program = (*engine)->program();

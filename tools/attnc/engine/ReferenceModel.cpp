@@ -4,10 +4,21 @@
 #include "tools/attnc/engine/ReferenceModel.h"
 
 #include "dialect/AttnOps.h"
+#include "tools/attnc/engine/Cache.h"
 
 using namespace llvm;
 using namespace attn;
 using namespace attn::tool;
+
+Expected<std::unique_ptr<Engine>> attn::tool::openBesideReference(
+    frontend::Model &model, const CompilerOptions &options, size_t threads) {
+  mlir::OwningOpRef<mlir::ModuleOp> original = model.module->clone();
+  auto library = compileCached(model, options);
+  if (!library)
+    return library.takeError();
+  model.module = std::move(original);
+  return Engine::open(*library, threads);
+}
 
 static Expected<reference::Array> toArray(const weights::Tensor &tensor) {
   if (weights::isFloatingPoint(tensor.type)) {

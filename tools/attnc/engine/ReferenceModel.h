@@ -6,13 +6,21 @@
 
 #include "codegen/reference/Evaluator.h"
 #include "frontend/model/Model.h"
+#include "tools/attnc/engine/Compiler.h"
+#include "tools/attnc/engine/Engine.h"
 
 #include <map>
 
 namespace attn::tool {
 
+/// The model compiled and opened, while its module stays as it was built, for
+/// the reference: compiling changes one.
+llvm::Expected<std::unique_ptr<Engine>>
+openBesideReference(frontend::Model &model, const CompilerOptions &options,
+                    size_t threads);
+
 /// The reference's outputs and taps, by name, for inputs in the order of the
-/// model's arguments. The module is as it was built: compiling changes it.
+/// model's arguments. The module is as it was built.
 llvm::Expected<std::map<std::string, reference::Array>>
 evaluateReference(frontend::Model &model,
                   llvm::ArrayRef<weights::Tensor> inputs);
