@@ -45,12 +45,16 @@ static void run_moded_task(void *arg, size_t slot) {
 }
 
 /* Every task runs in the kernels' floating-point mode, whichever thread the
-   host gives it to. */
+   host gives it to. One that is called with no slots is not the host's: it
+   ends a launch, on this thread. */
 static void run_on_host(void *context, size_t slots, attn_task task,
                         void *arg) {
   const attn_executor *host = context;
   moded_task moded = {task, arg};
-  host->run(host->context, slots, run_moded_task, &moded);
+  if (slots == 0)
+    run_moded_task(&moded, 0);
+  else
+    host->run(host->context, slots, run_moded_task, &moded);
 }
 
 /*===-- Workspace

@@ -16,8 +16,9 @@ namespace attn::cpu {
 /// aligned, slot s owns the bytes from s * scratch bytes); the scratch bytes of
 /// a slot; then for each argument and after them each result of the kernel its
 /// data pointer and its dynamic dimensions. Only dimensions and the number of
-/// slots are read by k_scratch. Where a kernel has `void k_finish(void
-/// *block)`, it is called when every slot has run: once, and by one thread.
+/// slots are read by k_scratch. Where a kernel has `void k_finish(void *block,
+/// int64_t slot)`, it is a task that is called when every slot has run: once,
+/// with slot 0.
 inline constexpr int64_t kWordBytes = 8;
 inline constexpr int64_t kSlotsWord = 0;
 inline constexpr int64_t kScratchWord = 1;

@@ -43,22 +43,38 @@ static void look_up(void *arg, size_t slot) {
     buffer[i] = table[ids[i]];
 }
 
-static void multiply(void *arg, size_t slot) {
-  const attn_frame *frame = arg;
+static void multiply_rows(const attn_frame *frame, int64_t begin, int64_t end) {
   const float *scale = frame->inputs[1];
   const float *buffer = (const float *)(frame->workspace + frame->offsets[0]);
   float *y = frame->outputs[0];
-  int64_t begin, end, length = frame->dims[1];
-  split(frame, slot, &begin, &end);
+  int64_t length = frame->dims[1];
   for (int64_t b = begin; b < end; ++b)
     for (int64_t i = 0; i < length; ++i)
       y[b * length + i] = buffer[b * length + i] * scale[b];
+}
+
+/* Every second row is left. */
+static void multiply(void *arg, size_t slot) {
+  const attn_frame *frame = arg;
+  int64_t begin, end;
+  split(frame, slot, &begin, &end);
+  for (int64_t b = begin; b < end; ++b)
+    if (b % 2 == 0)
+      multiply_rows(frame, b, b + 1);
+}
+
+/* What ends the launch. */
+static void finish(void *arg, size_t slot) {
+  const attn_frame *frame = arg;
+  for (int64_t b = 1; slot == 0 && b < frame->dims[0]; b += 2)
+    multiply_rows(frame, b, b + 1);
 }
 
 static int32_t body(const attn_frame *frame) {
   const attn_executor *executor = frame->executor;
   executor->run(executor->context, executor->slots, look_up, (void *)frame);
   executor->run(executor->context, executor->slots, multiply, (void *)frame);
+  executor->run(executor->context, 0, finish, (void *)frame);
   return ATTN_OK;
 }
 

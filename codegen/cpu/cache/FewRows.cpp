@@ -84,7 +84,6 @@ LogicalResult attn::cpu::emitFewRows(TileBuilder &b,
 
 LogicalResult attn::cpu::finishFewRows(TileBuilder &b,
                                        const AttentionForm &form) {
-  b.setSlot(b.idx(0));
   FewRows few(b, form);
   b.ifThen(few.keys.isSplit, [&] {
     b.forRange(few.heads, [&](Value head) {

@@ -188,6 +188,5 @@ LogicalResult attn::cpu::emitRagged(TileBuilder &b, const AttentionForm &form) {
 
 LogicalResult attn::cpu::finishRagged(TileBuilder &b,
                                       const AttentionForm &form) {
-  b.setSlot(b.idx(0));
   return RaggedRows(b, form).addParts();
 }

@@ -21,7 +21,7 @@ struct KernelEmitter {
   mlir::LogicalResult (*emit)(TileBuilder &b, mlir::Operation *op);
   /// Whether something is left when every slot has run; null for never.
   bool (*isLeft)(mlir::Operation *op) = nullptr;
-  /// Builds that: no slot there, but the scratch of all.
+  /// Builds that: for slot 0, with the scratch of all.
   mlir::LogicalResult (*finish)(TileBuilder &b, mlir::Operation *op) = nullptr;
 };
 

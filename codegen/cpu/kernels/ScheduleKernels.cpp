@@ -22,7 +22,7 @@ static const KernelEmitter *const kEmitters[] = {
 };
 
 namespace {
-enum class TilesFunction { Slot, Scratch, Finish };
+enum class TilesFunction { Task, Scratch };
 } // namespace
 
 /// An empty function over an argument block, in the kernel's place.
@@ -31,10 +31,9 @@ static func::FuncOp createTilesFunction(func::FuncOp kernel, const Twine &name,
   OpBuilder builder(kernel);
   Type args = LLVM::LLVMPointerType::get(builder.getContext());
   Type index = builder.getIndexType();
-  auto type =
-      kind == TilesFunction::Scratch ? builder.getFunctionType({args}, {index})
-      : kind == TilesFunction::Slot ? builder.getFunctionType({args, index}, {})
-                                    : builder.getFunctionType({args}, {});
+  auto type = kind == TilesFunction::Scratch
+                  ? builder.getFunctionType({args}, {index})
+                  : builder.getFunctionType({args, index}, {});
   auto tiles = func::FuncOp::create(builder, kernel.getLoc(), name.str(), type);
   tiles->setAttr(kTilesAttr, builder.getUnitAttr());
   tiles.addEntryBlock();
@@ -61,7 +60,7 @@ static LogicalResult emitFinishFunction(func::FuncOp kernel, Operation *op,
   if (!emitter.isLeft || !emitter.isLeft(op))
     return success();
   func::FuncOp function = createTilesFunction(
-      kernel, finishFunctionName(kernel.getName()), TilesFunction::Finish);
+      kernel, finishFunctionName(kernel.getName()), TilesFunction::Task);
   TileBuilder b(kernel, function, target);
   if (failed(emitter.finish(b, op)))
     return failure();
@@ -79,7 +78,7 @@ static LogicalResult scheduleKernel(func::FuncOp kernel,
         failed(emitFinishFunction(kernel, op, *emitter, target)))
       return failure();
     func::FuncOp tiles = createTilesFunction(
-        kernel, kernel.getName() + ".tiles", TilesFunction::Slot);
+        kernel, kernel.getName() + ".tiles", TilesFunction::Task);
     TileBuilder b(kernel, tiles, target);
     if (failed(emitter->emit(b, op)))
       return failure();

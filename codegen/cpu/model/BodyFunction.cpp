@@ -127,24 +127,27 @@ private:
     return words.at(workspace, words.loadWord(offsets, buffer));
   }
 
-  /// executor->run(executor->context, slots, kernel, block), and what is left
-  /// then.
+  /// The launch, and what is left then: on this thread, but in the kernels'
+  /// floating-point mode, as any task.
   void callExecutor(LaunchOp launch, Value slots) {
-    Value kernel =
-        LLVM::AddressOfOp::create(words.builder, words.loc, words.pointer,
-                                  launch.getKernelAttr().getAttr());
+    runTask(launch.getKernel(), slots);
+    std::string finish = finishFunctionName(launch.getKernel());
+    if (SymbolTable::lookupNearestSymbolFrom(
+            launch, StringAttr::get(model.getContext(), finish)))
+      runTask(finish, words.constant(0));
+  }
+
+  /// executor->run(executor->context, slots, task, block)
+  void runTask(StringRef name, Value slots) {
+    Value task = LLVM::AddressOfOp::create(words.builder, words.loc,
+                                           words.pointer, name);
     auto type = LLVM::LLVMFunctionType::get(
         LLVM::LLVMVoidType::get(model.getContext()),
         {words.pointer, words.word, words.pointer, words.pointer});
     LLVM::CallOp::create(words.builder, words.loc, type,
                          ValueRange{words.loadPointer(executor, Run),
                                     words.loadPointer(executor, Context), slots,
-                                    kernel, block});
-    std::string finish = finishFunctionName(launch.getKernel());
-    if (SymbolTable::lookupNearestSymbolFrom(
-            launch, StringAttr::get(model.getContext(), finish)))
-      LLVM::CallOp::create(words.builder, words.loc, TypeRange(), finish,
-                           block);
+                                    task, block});
   }
 
   LogicalResult emitParameter(GetParameterOp get) {

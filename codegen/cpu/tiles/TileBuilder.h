@@ -52,9 +52,9 @@ public:
   /// The number of elements.
   Value size(Value buffer);
 
-  /// This slot; null where a function has none and setSlot gave none.
+  /// This slot; null where a function has none.
   Value slot() const { return slotIndex; }
-  /// Whose scratch is meant from here on, in a function that has no slot.
+  /// Whose scratch is meant from here on.
   void setSlot(Value slot) { slotIndex = slot; }
   Value slots();
   /// Scratch memory of this slot, `offset` bytes in.

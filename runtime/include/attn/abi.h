@@ -69,9 +69,11 @@ typedef struct attn_frame {
   const int64_t *offsets; /* of the planned buffers in the workspace, bytes */
   const void *const *inputs; /* a cache among them is written */
   void *const *outputs;
-  const char *weights;           /* of the weights file's data, or constants */
-  char *workspace;               /* 64-byte aligned */
-  const attn_executor *executor; /* never NULL */
+  const char *weights; /* of the weights file's data, or constants */
+  char *workspace;     /* 64-byte aligned */
+  /* Never NULL. Its run with 0 slots calls the task once, for slot 0, on the
+     calling thread. */
+  const attn_executor *executor;
 } attn_frame;
 
 /* Instruction set features a variant needs, as bits. */

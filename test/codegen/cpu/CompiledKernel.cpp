@@ -66,7 +66,7 @@ CompiledKernel::compile(llvm::StringRef text, const TargetSpec &target) {
     return llvm::joinErrors(task.takeError(), scratch.takeError());
   // Most kernels have none.
   if (auto finish = kernel.jit->lookup("kernel_finish"))
-    kernel.finish = finish->toPtr<void (*)(int64_t *)>();
+    kernel.finish = finish->toPtr<void (*)(int64_t *, int64_t)>();
   else
     llvm::consumeError(finish.takeError());
   kernel.task = task->toPtr<void (*)(int64_t *, int64_t)>();
@@ -93,7 +93,7 @@ void CompiledKernel::run(llvm::ArrayRef<Operand> operands, int64_t slots) {
   for (int64_t slot = slots - 1; slot >= 0; --slot)
     runSlot(slot);
   if (finish)
-    finish(block.data());
+    finish(block.data(), 0);
 }
 
 std::vector<float> attn::test::packPanels(llvm::ArrayRef<float> weight,

@@ -40,7 +40,7 @@ public:
 private:
   std::unique_ptr<llvm::orc::LLJIT> jit;
   void (*task)(int64_t *, int64_t) = nullptr;
-  void (*finish)(int64_t *) = nullptr; ///< may be null
+  void (*finish)(int64_t *, int64_t) = nullptr; ///< may be null
   int64_t (*scratchBytes)(int64_t *) = nullptr;
   size_t bytes = 0;
   std::vector<int64_t> block;

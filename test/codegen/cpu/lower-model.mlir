@@ -264,6 +264,31 @@ func.func @no_such_stack(%x: tensor<3x4xf32>) -> tensor<3x4xf32> attributes {att
 
 // -----
 
+// What slots leave is a task, too: with 0 slots it is called on this thread, in
+// the kernels' floating-point mode.
+// CHECK-LABEL: llvm.func @left_avx2_body(
+// CHECK: llvm.mlir.addressof @few : !llvm.ptr
+// CHECK: llvm.call
+// CHECK-NEXT: %[[NONE:.*]] = llvm.mlir.constant(0 : i64)
+// CHECK-NEXT: %[[FINISH:.*]] = llvm.mlir.addressof @few_finish : !llvm.ptr
+// CHECK: llvm.call %{{.*}}(%{{.*}}, %[[NONE]], %[[FINISH]], %{{.*}}) : !llvm.ptr, (!llvm.ptr, i64, !llvm.ptr, !llvm.ptr) -> ()
+#shape = affine_map<()[n] -> (1, 1, 1, 16)>
+func.func private @few(%q: tensor<1x1x1x16xf32>, %k: tensor<1x1x?x16xf32>) -> tensor<1x1x1x16xf32> attributes {attn.kernel} {
+  %o = attn.attention queries(%q : tensor<1x1x1x16xf32>) keys(%k : tensor<1x1x?x16xf32>) value(%k : tensor<1x1x?x16xf32>) score {
+    ^bb0(%q1: tensor<16xf32>, %k1: tensor<16xf32>, %b: index, %h: index, %i: index, %j: index, %m: index, %n: index):
+      %dot = attn.dot %q1, %k1 : tensor<16xf32>
+      attn.yield %dot : f32
+    } -> tensor<1x1x1x16xf32>
+  return %o : tensor<1x1x1x16xf32>
+}
+func.func @left(%q: tensor<1x1x1x16xf32>, %k: tensor<1x1x?x16xf32> {attn.dims = ["", "", "n", ""]}) -> tensor<1x1x1x16xf32>
+    attributes {attn.buffer_bytes = [], attn.symbols = ["n"]} {
+  %z = attn.launch @few(%q, %k) {attn.buffers = array<i64: -1>, attn.shapes = [#shape]} : (tensor<1x1x1x16xf32>, tensor<1x1x?x16xf32>) -> tensor<1x1x1x16xf32>
+  return %z : tensor<1x1x1x16xf32>
+}
+
+// -----
+
 #shape = affine_map<()[n] -> (n, 4)>
 #work = affine_map<()[n] -> (n * 8)>
 func.func private @f(%x: tensor<?x4xf32>) -> tensor<?x4xf32> attributes {attn.kernel} {

@@ -3,7 +3,7 @@
 // RUN: attn-opt %s --attn-cpu-schedule-kernels=target=x86-64-avx2 --split-input-file | FileCheck %s
 
 // CHECK: func.func @few_scratch
-// CHECK: func.func @few_finish(%[[ARGS:.*]]: !llvm.ptr)
+// CHECK: func.func @few_finish(%[[ARGS:.*]]: !llvm.ptr, %{{.*}}: index)
 // CHECK: %[[SLOTS:.*]] = attn_cpu.slots %[[ARGS]]
 // CHECK: scf.if
 // CHECK: attn_cpu.scratch %[[ARGS]] of %{{.*}} at
