@@ -10,8 +10,9 @@
 namespace attn::cpu {
 
 /// Replaces every elementary function of f32 (scalars and vectors) under `root`
-/// that is no instruction of the target. Fails, after an error on the
-/// operation, where one has no replacement. NaN propagates through all of them.
+/// that is no instruction of the target, and every division by a constant by a
+/// product. Fails, after an error on the operation, where a function has no
+/// replacement. NaN propagates through all of them.
 mlir::LogicalResult expandMath(mlir::Operation *root, const TargetSpec &target);
 
 } // namespace attn::cpu

@@ -15,6 +15,11 @@
 // CHECK: llvm.intr.fmuladd
 // CHECK: llvm.intr.ceil
 // CHECK-NOT: math.
+// A division by a constant is a product; by what has no inverse, it stays one.
+// CHECK-NOT: llvm.fdiv
+// CHECK: llvm.fmul {{.*}} : vector<16xf32>
+// CHECK-NEXT: llvm.fdiv {{.*}} : vector<16xf32>
+// CHECK-NOT: math.
 // SSE2-LABEL: llvm.func @tiles(
 // SSE2-NOT: llvm.intr.ceil
 // SSE2: llvm.return
@@ -28,7 +33,11 @@ func.func @tiles(%args: !llvm.ptr, %slot: index) attributes {attn_cpu.tiles} {
   %2 = attn.gelu %1 : vector<16xf32>
   %3 = math.ceil %2 : vector<16xf32>
   %4 = math.fma %3, %3, %3 : vector<16xf32>
-  vector.store %4, %s[%c0] : memref<16xf32>, vector<16xf32>
+  %eighty = arith.constant dense<80.0> : vector<16xf32>
+  %5 = arith.divf %4, %eighty : vector<16xf32>
+  %huge = arith.constant dense<1.0e38> : vector<16xf32>
+  %6 = arith.divf %5, %huge : vector<16xf32>
+  vector.store %6, %s[%c0] : memref<16xf32>, vector<16xf32>
   return
 }
 
