@@ -131,7 +131,7 @@ static void emitRows(AttentionState &s, const HeadRows &rows) {
 
 /// A block without the rows that keep nothing: those are zero.
 static void emitBlock(AttentionState &s, const HeadRows &rows) {
-  if (!leavesOut(s.form))
+  if (!s.form.keep)
     return emitRows(s, rows);
   TileBuilder &b = s.b;
   HeadRows kept = keptRows(s, rows), before = rows, after = rows;

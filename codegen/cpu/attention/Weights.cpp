@@ -78,18 +78,17 @@ void attn::cpu::finishWeights(AttentionState &s, const HeadRows &rows,
     Value factor;
     if (s.form.isSoftmax())
       factor = b.splat(b.loadScalar(s.scratch.factors, row));
-    forRuns(s, chunk, [&](const KeyRun &run) {
-      b.forLanes(run.count, [&](Value offset, Value mask) {
-        PairLanes at{row, b.add(run.column, offset), mask};
-        Value weight = b.load(s.scratch.scores, {row, at.column});
-        if (factor)
-          weight = arith::MulFOp::create(b, weight, factor);
-        if (s.form.weight)
-          weight = weightOnLanes(s, rows, chunk, at, weight);
-        b.store(weight, s.scratch.scores, {row, at.column});
-        if (s.form.weights)
-          writeMap(s, rows, chunk, at, weight);
-      });
+    forRunLanes(s, chunk, {}, [&](const RunLanes &lanes, ValueRange) {
+      PairLanes at{row, lanes.column, lanes.mask, lanes.isKept};
+      Value weight = b.load(s.scratch.scores, {row, at.column});
+      if (factor)
+        weight = arith::MulFOp::create(b, weight, factor);
+      if (s.form.weight)
+        weight = weightOnLanes(s, rows, chunk, at, weight);
+      b.store(weight, s.scratch.scores, {row, at.column});
+      if (s.form.weights)
+        writeMap(s, rows, chunk, at, weight);
+      return SmallVector<Value>();
     });
   });
   forGaps(s, chunk, [&](const Keys &keys) { clearMap(s, rows, keys); });

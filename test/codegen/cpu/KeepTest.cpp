@@ -34,14 +34,20 @@ struct Problem {
 };
 
 /// A kernel with this keep, over %i, %j, %m, %n, %b and the captures %valid,
-/// %mask, %document; it ends in %keep. `map` is the type of weights to return.
+/// %mask, %document; it ends in %keep. `map` is the type of weights to return;
+/// `weight` ends in %weight, over %normalized.
 std::string keepText(llvm::StringRef keep, int64_t keyHeads = 1,
-                     llvm::StringRef map = {}) {
+                     llvm::StringRef map = {}, llvm::StringRef weight = {}) {
   std::string block = llvm::formatv(
       "^bb0(%q1: tensor<{0}xf32>, %k1: tensor<{0}xf32>, %b: index, %h: index, "
       "%i: index, %j: index, %m: index, %n: index, %valid: tensor<?xi64>, "
       "%mask: tensor<?x?xi64>, %document: tensor<?xi64>):\n",
       kWidth);
+  std::string weightRegion;
+  if (!weight.empty())
+    weightRegion = llvm::formatv(
+        "weight {{ {0}, %normalized: f32):\n{1}\nattn.yield %weight : f32 }",
+        llvm::StringRef(block).drop_back(3), weight);
   std::string output = llvm::formatv("tensor<?x{0}x?x{1}xf32>", kHeads, kWidth);
   return llvm::formatv(
       R"(
@@ -54,12 +60,13 @@ std::string keepText(llvm::StringRef keep, int64_t keyHeads = 1,
             attn.yield %dot : f32
           } keep {{ {2} {4}
             attn.yield %keep : i1
-          } -> {0} {7}
+          } {8} -> {0} {7}
       return {6} : {5}
     })",
       output, llvm::formatv("tensor<?x{0}x?x{1}xf32>", keyHeads, kWidth), block,
       kWidth, keep, map.empty() ? output : output + ", " + map.str(),
-      map.empty() ? "%o" : "%o, %w", map.empty() ? "" : "weights " + map.str());
+      map.empty() ? "%o" : "%o, %w", map.empty() ? "" : "weights " + map.str(),
+      weightRegion);
 }
 
 /// The same condition, of which intervals prove nothing.
@@ -310,26 +317,45 @@ TEST_P(Keep, WhatIsProvedChangesNoBit) {
   }
 }
 
+/// Makes something of a weight of 0.
+constexpr llvm::StringLiteral kRaised = R"(
+      %quarter = arith.constant 0.25 : f32
+      %weight = arith.addf %normalized, %quarter : f32)";
+
 // The same where the weights of all keys are a result: what is left out is 0 in
-// the map, too.
+// the map, too, whatever an expression makes of the weights of kept keys.
 TEST_P(Keep, MapsHoldZerosForWhatIsLeftOut) {
-  for (llvm::StringRef keep : {kCausal, kSinkAndWindow, kPadded, kByHead})
-    for (int64_t heads : {kHeads, int64_t(1)}) {
-      SCOPED_TRACE(llvm::formatv("{0}, {1} maps", keep, heads).str());
-      std::string map = heads == 1
-                            ? std::string("tensor<?x?x?xf32>")
-                            : llvm::formatv("tensor<?x{0}x?x?xf32>", heads);
-      CompiledKernel proved = compile(keepText(keep, 1, map));
-      CompiledKernel asked = compile(keepText(unproved(keep.str()), 1, map));
-      for (auto [m, n] : {std::pair<int64_t, int64_t>{70, 200}, {40, 1200}}) {
-        Problem p = problem(m, n);
-        std::vector<float> first = runWithMap(proved, p, heads, 1);
-        EXPECT_EQ(first, runWithMap(asked, p, heads, 1)) << m << " x " << n;
-        for (int64_t slots : {2, 3, 7})
-          EXPECT_EQ(first, runWithMap(proved, p, heads, slots))
-              << m << " x " << n;
-      }
+  for (auto [keep, heads, weight] :
+       {std::tuple<llvm::StringRef, int64_t, llvm::StringRef>{kCausal, 2, ""},
+        {kSinkAndWindow, 1, ""},
+        {kPadded, 2, ""},
+        {kPadded, 1, ""},
+        {kByHead, 2, ""},
+        {kByHead, 1, ""},
+        {kCausal, 2, kRaised},
+        {kSinkAndWindow, 2, kRaised},
+        {kPadded, 1, kRaised}}) {
+    SCOPED_TRACE(
+        llvm::formatv("{0}, {1} maps, {2}", keep, heads, weight).str());
+    std::string map = heads == 1
+                          ? std::string("tensor<?x?x?xf32>")
+                          : llvm::formatv("tensor<?x{0}x?x?xf32>", heads);
+    std::string text = keepText(keep, 1, map, weight);
+    CompiledKernel proved = compile(text);
+    CompiledKernel asked =
+        compile(keepText(unproved(keep.str()), 1, map, weight));
+    for (auto [m, n] : {std::pair<int64_t, int64_t>{70, 200}, {40, 1200}}) {
+      Problem p = problem(m, n);
+      std::vector<float> first = runWithMap(proved, p, heads, 1);
+      EXPECT_EQ(first, runWithMap(asked, p, heads, 1)) << m << " x " << n;
+      for (int64_t slots : {2, 3, 7})
+        EXPECT_EQ(first, runWithMap(proved, p, heads, slots))
+            << m << " x " << n;
+      first.resize(kBatch * kHeads * m * kWidth);
+      if (m * n < 20000)
+        compare(first, evaluate(text, p));
     }
+  }
 }
 
 // A slot packs only what its own rows of a head may keep.

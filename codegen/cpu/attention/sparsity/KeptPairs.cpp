@@ -217,11 +217,6 @@ PairCounts attn::cpu::countPairs(AttentionOp op, const AttentionSizes &sizes,
     counts.whole = all;
     return counts;
   }
-  // A region may make something of a weight of 0: keys are not left out.
-  if (!op.getWeight().empty()) {
-    counts.asked = all;
-    return counts;
-  }
   unsigned first = 2 * op.getQueries().size();
   bool asksBatch = !op.getKeep().getArgument(first).use_empty();
   bool asksHead = !op.getKeep().getArgument(first + 1).use_empty();

@@ -40,10 +40,6 @@ Verdict attn::cpu::judge(AttentionState &s, const HeadRows &rows,
                      {extremes, search == Search::ElementsOnly});
 }
 
-bool attn::cpu::leavesOut(const AttentionForm &form) {
-  return form.keep && !form.weight;
-}
-
 /// Fills the table of runs; returns their number.
 static Value findRuns(AttentionState &s, const HeadRows &rows,
                       const Chunk &chunk) {
@@ -98,7 +94,7 @@ void attn::cpu::forKeptChunks(AttentionState &s, const HeadRows &rows,
                               const Keys &keys,
                               llvm::function_ref<void(const Chunk &)> body,
                               llvm::function_ref<void(const Keys &)> leftOut) {
-  if (!leavesOut(s.form))
+  if (!s.form.keep)
     return ::forChunks(s, keys, body);
   TileBuilder &b = s.b;
   auto branch = [&](Value condition, const Chunk &chunk,

@@ -21,10 +21,6 @@ enum class Search { ElementsOnly, Ranges };
 Verdict judge(AttentionState &s, const HeadRows &rows, const Keys &keys,
               Search search);
 
-/// Whether what keep excludes is left out: not where a weight region may make
-/// something of its weight.
-bool leavesOut(const AttentionForm &form);
-
 /// Neighbouring keys of a chunk that are treated alike.
 struct KeyRun {
   Value column; ///< of the chunk, a multiple of kBlockKeys
@@ -36,8 +32,8 @@ struct KeyRun {
 void forChunks(AttentionState &s, llvm::function_ref<void(const Chunk &)> body);
 
 /// body(chunk) for each chunk of which `rows` may keep a key, with its runs,
-/// and leftOut(keys), if given, for the others: every chunk whole where nothing
-/// is left out. Only chunks of `keys`, which begin with one.
+/// and leftOut(keys), if given, for the others: every chunk whole without a
+/// keep. Only chunks of `keys`, which begin with one.
 void forKeptChunks(AttentionState &s, const HeadRows &rows, const Keys &keys,
                    llvm::function_ref<void(const Chunk &)> body,
                    llvm::function_ref<void(const Keys &)> leftOut = {});

@@ -198,7 +198,7 @@ std::pair<Value, Value> attn::cpu::shareOfBlocks(AttentionState &s,
                                                  Value groups) {
   TileBuilder &b = s.b;
   Value all = b.mul(groups, blocks.count);
-  if (!leavesOut(s.form))
+  if (!s.form.keep)
     return b.share(all);
   Work work(s, blocks, groups);
   auto [low, high] = b.share(work.total());
