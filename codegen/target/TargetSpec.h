@@ -30,6 +30,14 @@ struct MatrixTile {
   int panels; ///< adjacent panels of kPanelWidth columns that a tile spans
 };
 
+/// What the kernels' elementary functions take, in the time of so many floating
+/// point operations: polynomials of degree 5 to 12 with what is around them.
+struct FunctionFlops {
+  double power = 16;    ///< 2^x
+  double function = 45; ///< any other
+  double factored = 7;  ///< one of a sum, from powers of its parts
+};
+
 /// One instruction set: the only home of tile sizes and machine facts.
 struct TargetSpec {
   llvm::StringLiteral name; ///< what users write: "x86-64-avx2"
@@ -63,6 +71,10 @@ struct TargetSpec {
   double gflops;          ///< FMA peak
   double memoryGigabytes; ///< read bandwidth per second
   double forkSeconds;     ///< what handing work to other cores has to save
+  FunctionFlops functionFlops = {};
+  /// How many cores together read all that their memory gives; more of them
+  /// wait for each other.
+  int memoryCores = 8;
 };
 
 /// All targets, best last within an architecture.

@@ -142,21 +142,16 @@ static void explainLoops(const ScoreProgram &program,
 // Cost
 //===----------------------------------------------------------------------===//
 
-/// What the kernels' elementary functions take, in the time of so many floating
-/// point operations: polynomials of degree 5 to 12 with what is around them.
-static constexpr double kPowerFlops = 16, kFunctionFlops = 45;
-/// A function of a sum, from powers of its parts.
-static constexpr double kFactoredFlops = 7;
-
 static bool isElementary(mlir::Operation *op) {
   return isa<mlir::math::MathDialect>(op->getDialect()) &&
          !isa<mlir::math::AbsFOp, mlir::math::FloorOp, mlir::math::FmaOp,
               mlir::math::SqrtOp>(op);
 }
 
-static double functionFlopsOf(AttentionOp op, const ScoreProgram &program) {
-  double flops = op.getNormalizer() == Normalizer::Softmax   ? kPowerFlops
-                 : op.getNormalizer() == Normalizer::Sigmoid ? kFunctionFlops
+static double functionFlopsOf(AttentionOp op, const ScoreProgram &program,
+                              const FunctionFlops &each) {
+  double flops = op.getNormalizer() == Normalizer::Softmax   ? each.power
+                 : op.getNormalizer() == Normalizer::Sigmoid ? each.function
                                                              : 0;
   DenseSet<mlir::Operation *> factored;
   for (const PairTerm &term : program.terms())
@@ -167,7 +162,7 @@ static double functionFlopsOf(AttentionOp op, const ScoreProgram &program) {
     if (!isElementary(inner) || program.sideOf(result) != Side::Pair)
       continue;
     auto vector = dyn_cast<mlir::RankedTensorType>(result.getType());
-    flops += (factored.contains(inner) ? kFactoredFlops : kFunctionFlops) *
+    flops += (factored.contains(inner) ? each.factored : each.function) *
              (vector ? vector.getNumElements() : 1);
   }
   return flops;
@@ -193,10 +188,7 @@ static std::string whyUnknown(mlir::Operation *op) {
 
 static void explainKeep(const LaunchPairs &pairs,
                         std::vector<std::string> &reasons) {
-  AttentionOp op = pairs.attention;
-  if (!op.getWeight().empty())
-    reasons.push_back("no key is left out: each weight has a factor");
-  else if (pairs.counts.asked > 0)
+  if (pairs.counts.asked > 0)
     for (mlir::Operation *cause : pairs.obstacles)
       addOnce("keep is asked for pairs: " + withPlace(cause) + " " +
                   whyUnknown(cause),
@@ -262,7 +254,7 @@ AttentionReport attn::tool::reportAttention(const LaunchPairs &pairs,
   report.blockKeys = cpu::kBlockKeys;
   report.counts = pairs.counts;
   report.unknownInputs = pairs.unknownInputs;
-  report.functionFlops = functionFlopsOf(op, program);
+  report.functionFlops = functionFlopsOf(op, program, target.functionFlops);
   explainLoops(program, report.reasons);
   if (report.hasKeep)
     explainKeep(pairs, report.reasons);

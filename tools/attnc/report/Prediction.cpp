@@ -10,13 +10,9 @@ using namespace llvm;
 using namespace attn;
 using namespace attn::tool;
 
-/// How many cores together read all that their memory gives; more of them wait
-/// for each other. An estimate from the bandwidths of cores and sockets.
-static constexpr size_t memoryCores = 8;
-
 double attn::tool::predictSeconds(double flops, double bytes,
                                   const TargetSpec &target, size_t threads) {
-  auto readers = static_cast<double>(std::min(threads, memoryCores));
+  double readers = std::min<double>(threads, target.memoryCores);
   return std::max(flops / (threads * target.gflops * 1e9),
                   bytes / (readers * target.memoryGigabytes * 1e9));
 }
