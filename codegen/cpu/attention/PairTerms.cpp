@@ -256,9 +256,13 @@ SmallVector<Value> PairTile::emit() {
 // Chunks
 //===----------------------------------------------------------------------===//
 
-/// Rows of a tile: expressions need more registers than products do.
-static int tileRows(const TargetSpec &target) {
-  return std::max(1, target.attention.rows / 2);
+/// Rows of a tile: expressions need more registers than products do. Every
+/// height is code of its own, so that many sums have low tiles.
+static int tileRows(const AttentionState &s) {
+  constexpr int kMostRows = 48;
+  int terms = s.form.program.terms().size();
+  return std::clamp(s.b.target.attention.rows / 2, 1,
+                    std::max(1, kMostRows / terms));
 }
 
 /// A scalar of the row's side, in every lane.
@@ -307,7 +311,7 @@ void attn::cpu::sumPairs(AttentionState &s, const HeadRows &rows,
   TileBuilder &b = s.b;
   bool isFactored = !s.form.program.terms()[index].factored.empty();
   auto form = isFactored ? PairTile::WithFactors : PairTile::Direct;
-  RowTiles tiles(b, b.idx(0), rows.count, tileRows(b.target));
+  RowTiles tiles(b, b.idx(0), rows.count, tileRows(s));
   Value width = b.mul(b.ceilDiv(run.count, kPanelWidth), kPanelWidth);
   Value end = b.add(run.column, width);
   b.forRange(run.column, end, b.idx(kPanelWidth), [&](Value column) {

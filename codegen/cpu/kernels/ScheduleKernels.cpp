@@ -68,25 +68,37 @@ static LogicalResult emitFinishFunction(func::FuncOp kernel, Operation *op,
   return success();
 }
 
+static LogicalResult scheduleWith(const KernelEmitter &emitter, Operation *op,
+                                  func::FuncOp kernel,
+                                  const TargetSpec &target) {
+  if (failed(emitScratchFunction(kernel, op, emitter, target)) ||
+      failed(emitFinishFunction(kernel, op, emitter, target)))
+    return failure();
+  func::FuncOp tiles = createTilesFunction(kernel, kernel.getName() + ".tiles",
+                                           TilesFunction::Task);
+  TileBuilder b(kernel, tiles, target);
+  if (failed(emitter.emit(b, op)))
+    return failure();
+  func::ReturnOp::create(b);
+  StringAttr name = kernel.getNameAttr();
+  kernel.erase();
+  tiles.setName(name);
+  return success();
+}
+
+/// Leaves the module as it was where the kernel is refused.
 static LogicalResult scheduleKernel(func::FuncOp kernel,
                                     const TargetSpec &target) {
   for (const KernelEmitter *emitter : kEmitters) {
     Operation *op = emitter->match(kernel);
     if (!op)
       continue;
-    if (failed(emitScratchFunction(kernel, op, *emitter, target)) ||
-        failed(emitFinishFunction(kernel, op, *emitter, target)))
-      return failure();
-    func::FuncOp tiles = createTilesFunction(
-        kernel, kernel.getName() + ".tiles", TilesFunction::Task);
-    TileBuilder b(kernel, tiles, target);
-    if (failed(emitter->emit(b, op)))
-      return failure();
-    func::ReturnOp::create(b);
-    StringAttr name = kernel.getNameAttr();
-    kernel.erase();
-    tiles.setName(name);
-    return success();
+    // Functions of the kernel are put in front of it.
+    Operation *before = kernel->getPrevNode();
+    LogicalResult result = scheduleWith(*emitter, op, kernel, target);
+    while (failed(result) && kernel->getPrevNode() != before)
+      kernel->getPrevNode()->erase();
+    return result;
   }
   return kernel.emitError("kernel holds no operation that has a CPU schedule");
 }
