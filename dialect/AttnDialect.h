@@ -33,6 +33,9 @@ inline constexpr llvm::StringLiteral kWeightsBytesAttr = "attn.weights_bytes";
 inline constexpr llvm::StringLiteral kInPlaceAttr = "attn.in_place";
 inline constexpr llvm::StringLiteral kMaxPositionsAttr = "attn.max_positions";
 inline constexpr llvm::StringLiteral kTapAttr = "attn.tap";
+inline constexpr llvm::StringLiteral kIgnoredWeightsAttr =
+    "attn.ignored_weights";
+inline constexpr llvm::StringLiteral kWeightAliasesAttr = "attn.weight_aliases";
 
 /// Positions of one sequence in a page of a key and value cache, and the lanes
 /// of a panel in it; attn.append says how a page is laid out.

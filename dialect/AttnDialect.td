@@ -37,6 +37,10 @@ def Attn_Dialect : Dialect {
       see the pass `attn-place-parameters`.
     - `attn.tap = "name"` (string) on any operation: its result is worth
       comparing with the reference (`attnc verify`).
+    - on the module: `attn.ignored_weights = ["*.position_ids"]`, patterns of
+      tensors that a checkpoint may hold unread, and `attn.weight_aliases =
+      [["bert.*", "*"]]`, pairs of patterns of names: a weight whose name
+      matches one may be stored under the other. `*` stands for any text.
   }];
   let useDefaultAttributePrinterParser = 1;
   let hasOperationAttrVerify = 1;

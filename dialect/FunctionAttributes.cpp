@@ -117,11 +117,38 @@ static LogicalResult verifyMemoryLength(Operation *op,
          << attribute.getValue();
 }
 
+static bool areStrings(Attribute attribute) {
+  auto array = dyn_cast<ArrayAttr>(attribute);
+  return array && llvm::all_of(array, llvm::IsaPred<StringAttr>);
+}
+
+static LogicalResult verifyPatterns(Operation *op, NamedAttribute attribute) {
+  if (areStrings(attribute.getValue()))
+    return success();
+  return refuse(op, attribute, "")
+         << "an array of strings, but got " << attribute.getValue();
+}
+
+static LogicalResult verifyAliases(Operation *op, NamedAttribute attribute) {
+  auto aliases = dyn_cast<ArrayAttr>(attribute.getValue());
+  auto isPair = [](Attribute alias) {
+    return areStrings(alias) && cast<ArrayAttr>(alias).size() == 2;
+  };
+  if (aliases && llvm::all_of(aliases, isPair))
+    return success();
+  return refuse(op, attribute, "")
+         << "an array of pairs of strings, but got " << attribute.getValue();
+}
+
 LogicalResult AttnDialect::verifyOperationAttribute(Operation *op,
                                                     NamedAttribute attribute) {
   StringRef name = attribute.getName().getValue();
   if (name == kTapAttr)
     return verifyName(op, attribute, "");
+  if (name == kIgnoredWeightsAttr)
+    return verifyPatterns(op, attribute);
+  if (name == kWeightAliasesAttr)
+    return verifyAliases(op, attribute);
   if (name != kDimMaxAttr && name != kKernelAttr && name != kMaxPositionsAttr &&
       name != kProgramAttr && name != kMemoryLengthAttr && name != kWindowAttr)
     return success();

@@ -10,6 +10,7 @@
 #include "frontend/language/Language.h"
 #include "frontend/weights/Message.h"
 #include "frontend/weights/ModelWeights.h"
+#include "frontend/weights/WeightNames.h"
 #include "frontend/zoo/Zoo.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/DenseSet.h"
@@ -34,14 +35,33 @@ std::vector<weights::ExpectedWeight> expectedWeights(mlir::ModuleOp module) {
   return expected;
 }
 
-Error checkModelWeights(mlir::ModuleOp module,
-                        const weights::TensorTable &table) {
+static std::vector<std::string> ignoredWeights(mlir::ModuleOp module) {
   std::vector<std::string> ignored;
   if (auto patterns =
-          module->getAttrOfType<mlir::ArrayAttr>("attn.ignored_weights"))
+          module->getAttrOfType<mlir::ArrayAttr>(kIgnoredWeightsAttr))
     for (auto pattern : patterns.getAsRange<mlir::StringAttr>())
       ignored.push_back(pattern.str());
-  return weights::checkWeights(expectedWeights(module), ignored, table);
+  return ignored;
+}
+
+static std::vector<weights::NameAlias> weightAliases(mlir::ModuleOp module) {
+  std::vector<weights::NameAlias> aliases;
+  if (auto pairs = module->getAttrOfType<mlir::ArrayAttr>(kWeightAliasesAttr))
+    for (auto pair : pairs.getAsRange<mlir::ArrayAttr>())
+      aliases.push_back({cast<mlir::StringAttr>(pair[0]).str(),
+                         cast<mlir::StringAttr>(pair[1]).str()});
+  return aliases;
+}
+
+void renameStored(mlir::ModuleOp module, weights::TensorTable &table) {
+  weights::applyAliases(expectedWeights(module), weightAliases(module), table);
+}
+
+Error checkModelWeights(mlir::ModuleOp module, weights::TensorTable &table,
+                        weights::Coverage coverage) {
+  renameStored(module, table);
+  return weights::checkWeights(expectedWeights(module), ignoredWeights(module),
+                               table, coverage);
 }
 
 void noteStoredTypes(mlir::ModuleOp module, const weights::TensorTable &table) {
@@ -243,6 +263,10 @@ static Expected<Model> buildDescription(mlir::MLIRContext *context,
   }
   build.model = *entry ? (*entry)->name : options.entry;
   build.kernel = options.kernel;
+  bool isAsked = !options.entry.empty() || !files.entry.empty();
+  if (isAsked && *entry && model.config &&
+      (*entry)->name != model.config->architecture())
+    model.coverage = weights::Coverage::Part;
   // A file may hold many kernels: each bears its own name.
   if (*entry && (*entry)->kernel)
     model.name = (*entry)->name;
@@ -312,7 +336,8 @@ Expected<Model> openModel(mlir::MLIRContext *context,
     return weights::fileError(options.path, "reads " + Twine(reads) +
                                                 " weights, but none are given");
   if (model->weights) {
-    if (Error error = checkModelWeights(*model->module, *model->weights))
+    if (Error error =
+            checkModelWeights(*model->module, *model->weights, model->coverage))
       return std::move(error);
     noteStoredTypes(*model->module, *model->weights);
   }

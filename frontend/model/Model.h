@@ -51,6 +51,8 @@ struct Model {
   /// Text and path of preprocessor_config.json.
   std::optional<std::string> preprocessor;
   std::string preprocessorPath;
+  /// Part where the user asks for another class than the checkpoint's own.
+  weights::Coverage coverage = weights::Coverage::Whole;
 
   /// The functions that are neither kernels nor declarations: the model
   /// function or, of a model with a cache, "step" and then "encode".
@@ -70,9 +72,15 @@ llvm::Expected<Model> openModel(mlir::MLIRContext *context,
 /// shape.
 std::vector<weights::ExpectedWeight> expectedWeights(mlir::ModuleOp module);
 
-/// Compares them with a table; the module's attn.ignored_weights may be unused.
+/// Gives tensors that are there under an alias of the module's the model's
+/// names.
+void renameStored(mlir::ModuleOp module, weights::TensorTable &table);
+
+/// Compares them with a table, once its tensors are renamed; the module's
+/// attn.ignored_weights may be unused.
 llvm::Error checkModelWeights(mlir::ModuleOp module,
-                              const weights::TensorTable &table);
+                              weights::TensorTable &table,
+                              weights::Coverage coverage);
 
 /// Says of each weight of the module whether the table has it as bf16.
 void noteStoredTypes(mlir::ModuleOp module, const weights::TensorTable &table);

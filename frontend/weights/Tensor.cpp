@@ -238,8 +238,23 @@ bool TensorTable::insert(StringRef name, Tensor tensor,
   if (file && (mappedFiles.empty() || mappedFiles.back() != file) &&
       !is_contained(mappedFiles, file))
     mappedFiles.push_back(file);
-  entry->second = {std::move(tensor), std::move(file)};
+  entry->second = {std::move(tensor), std::move(file), ""};
   return true;
+}
+
+void TensorTable::rename(StringRef from, StringRef to) {
+  auto found = entries.find(from);
+  Entry entry = std::move(found->second);
+  if (entry.storedName.empty())
+    entry.storedName = from.str();
+  entries.erase(found);
+  entries.try_emplace(to, std::move(entry));
+}
+
+StringRef TensorTable::storedName(StringRef name) const {
+  auto found = entries.find(name);
+  bool isRenamed = found != entries.end() && !found->second.storedName.empty();
+  return isRenamed ? StringRef(found->second.storedName) : name;
 }
 
 } // namespace attn::weights

@@ -106,10 +106,17 @@ public:
   bool insert(llvm::StringRef name, Tensor tensor,
               std::shared_ptr<const MappedFile> file = nullptr);
 
+  /// Calls the tensor `from`, which exists, `to`, which does not. What names()
+  /// gave of it ends.
+  void rename(llvm::StringRef from, llvm::StringRef to);
+  /// What the file calls a tensor of the table.
+  llvm::StringRef storedName(llvm::StringRef name) const;
+
 private:
   struct Entry {
     Tensor tensor;
     std::shared_ptr<const MappedFile> file;
+    std::string storedName; ///< where it was renamed
   };
 
   std::string from;

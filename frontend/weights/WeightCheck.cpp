@@ -52,14 +52,21 @@ struct Faults {
 };
 } // namespace
 
+/// "encoder.layer.0" of "encoder.layer.0.weight".
+static StringRef moduleOf(StringRef name) {
+  return name.contains('.') ? name.rsplit('.').first : StringRef();
+}
+
 static Faults findFaults(ArrayRef<ExpectedWeight> expected,
                          ArrayRef<std::string> ignoredPatterns,
-                         const TensorTable &table) {
+                         const TensorTable &table, Coverage coverage) {
   Faults faults;
-  StringSet<> used;
+  StringSet<> used, modules;
   std::set<std::pair<StringRef, ArrayRef<int64_t>>> seen; // Tied weights.
   for (const ExpectedWeight &weight : expected) {
     bool isFirst = used.insert(weight.name).second;
+    modules.insert(moduleOf(weight.name));
+    modules.insert(moduleOf(table.storedName(weight.name)));
     if (!seen.insert({weight.name, weight.shape}).second)
       continue;
     const Tensor *tensor = table.find(weight.name);
@@ -72,11 +79,14 @@ static Faults findFaults(ArrayRef<ExpectedWeight> expected,
     if (isFirst && !isFloatingPoint(tensor->type))
       faults.notFloating.push_back(weight.name);
   }
+  auto mayStay = [&](StringRef name) {
+    return (coverage == Coverage::Part && !modules.contains(moduleOf(name))) ||
+           any_of(ignoredPatterns, [&](const std::string &pattern) {
+             return matchesPattern(name, pattern);
+           });
+  };
   for (StringRef name : table.names())
-    if (!used.contains(name) &&
-        none_of(ignoredPatterns, [&](const std::string &pattern) {
-          return matchesPattern(name, pattern);
-        }))
+    if (!used.contains(name) && !mayStay(name))
       faults.unused.push_back(name);
   return faults;
 }
@@ -146,13 +156,13 @@ static Error reportFaults(const Faults &faults, const TensorTable &table) {
   });
   report<const ExpectedWeight *>(
       text, "misshapen weights", faults.misshapen, [&](auto *weight) {
-        return "tensor " + quoted(weight->name) + ": expects " +
-               shapeText(weight->shape) + ", but got " +
+        return "tensor " + quoted(table.storedName(weight->name)) +
+               ": expects " + shapeText(weight->shape) + ", but got " +
                shapeText(table.find(weight->name)->shape);
       });
   report<StringRef>(text, "weights of the wrong type", faults.notFloating,
                     [&](StringRef name) {
-                      return "tensor " + quoted(name) +
+                      return "tensor " + quoted(table.storedName(name)) +
                              ": expects F32, F16, BF16 or F64, but got " +
                              nameOf(table.find(name)->type).str();
                     });
@@ -161,8 +171,8 @@ static Error reportFaults(const Faults &faults, const TensorTable &table) {
 
 Error checkWeights(ArrayRef<ExpectedWeight> expected,
                    ArrayRef<std::string> ignoredPatterns,
-                   const TensorTable &table) {
-  Faults faults = findFaults(expected, ignoredPatterns, table);
+                   const TensorTable &table, Coverage coverage) {
+  Faults faults = findFaults(expected, ignoredPatterns, table, coverage);
   return faults.none() ? Error::success() : reportFaults(faults, table);
 }
 

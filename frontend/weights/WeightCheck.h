@@ -14,6 +14,13 @@ struct ExpectedWeight {
   llvm::SmallVector<int64_t, 4> shape;
 };
 
+/// How much of a checkpoint a model is.
+enum class Coverage {
+  Whole,
+  Part, ///< modules, names up to the last dot, of which it reads nothing may be
+        ///< there, such as another head
+};
+
 /// Compares what a model reads with what there is. All weights that are
 /// missing, unused, misshapen or not floating point numbers are in one error,
 /// one line each (long lists are cut and counted), and a missing weight comes
@@ -21,7 +28,8 @@ struct ExpectedWeight {
 /// `*` stands for any text, may stay unused.
 llvm::Error checkWeights(llvm::ArrayRef<ExpectedWeight> expected,
                          llvm::ArrayRef<std::string> ignoredPatterns,
-                         const TensorTable &table);
+                         const TensorTable &table,
+                         Coverage coverage = Coverage::Whole);
 
 /// Whether a name matches a pattern, in which `*` stands for any text.
 bool matchesPattern(llvm::StringRef name, llvm::StringRef pattern);

@@ -124,3 +124,13 @@ func.func @tap_name(%x: f32) -> f32 {
   %y = arith.addf %x, %x {attn.tap} : f32
   return %y : f32
 }
+
+// -----
+
+// expected-error @+1 {{attribute 'attn.ignored_weights' expects an array of strings, but got [1]}}
+module attributes {attn.ignored_weights = [1]} {}
+
+// -----
+
+// expected-error @+1 {{attribute 'attn.weight_aliases' expects an array of pairs of strings, but got}}
+module attributes {attn.weight_aliases = [["a.*", "*"], ["b"]]} {}

@@ -5,6 +5,7 @@
 #include "codegen/reference/Evaluator.h"
 #include "codegen/reference/FileTensors.h"
 #include "dialect/AttnDialect.h"
+#include "frontend/model/Model.h"
 #include "frontend/weights/ModelWeights.h"
 #include "frontend/weights/Safetensors.h"
 #include "mlir/Parser/Parser.h"
@@ -161,6 +162,7 @@ llvm::Error Evaluation::run() {
     if (!opened)
       return opened.takeError();
     table = std::move(*opened);
+    frontend::renameStored(function->getParentOfType<mlir::ModuleOp>(), *table);
   }
   auto lookup = [&](llvm::StringRef name,
                     mlir::RankedTensorType) -> llvm::Expected<Array> {

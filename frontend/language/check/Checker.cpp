@@ -67,6 +67,7 @@ std::unique_ptr<Graph> Checker::run() {
   graph->name = model->name;
   graph->position = model->position;
   graph->ignored = description.ignored;
+  graph->aliases = description.aliases;
   checkGlobalRequirements();
   if (!declareInputs(*model))
     return nullptr;

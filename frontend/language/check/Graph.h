@@ -6,6 +6,7 @@
 
 #include "frontend/language/Diagnostics.h"
 #include "frontend/language/check/Dim.h"
+#include "frontend/language/syntax/AST.h"
 
 #include <deque>
 #include <memory>
@@ -174,6 +175,7 @@ struct Graph {
   std::vector<GraphOutput> outputs;
   std::map<std::string, int64_t> dimMax;
   std::vector<std::string> ignored;
+  std::vector<Alias> aliases;
 };
 
 } // namespace attn::lang

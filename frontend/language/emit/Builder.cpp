@@ -52,7 +52,13 @@ OwningOpRef<ModuleOp> GraphBuilder::run() {
   OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
   if (!graph.ignored.empty()) {
     SmallVector<StringRef> patterns(graph.ignored.begin(), graph.ignored.end());
-    (*module)->setAttr("attn.ignored_weights", b.getStrArrayAttr(patterns));
+    (*module)->setAttr(kIgnoredWeightsAttr, b.getStrArrayAttr(patterns));
+  }
+  if (!graph.aliases.empty()) {
+    SmallVector<Attribute> aliases;
+    for (const Alias &alias : graph.aliases)
+      aliases.push_back(b.getStrArrayAttr({alias.one, alias.other}));
+    (*module)->setAttr(kWeightAliasesAttr, b.getArrayAttr(aliases));
   }
   declareFunction(*module);
   std::vector<const Node *> top;

@@ -138,12 +138,18 @@ struct ModelDecl {
   StmtList body;
 };
 
+/// Patterns of weight names, of which checkpoints have one or the other.
+struct Alias {
+  std::string one, other;
+};
+
 /// Everything in a file and what it imports.
 struct Description {
   std::vector<ConfigParam> config;
   std::vector<Global> globals;
   std::vector<Stmt> requirements;
   std::vector<std::string> ignored;
+  std::vector<Alias> aliases;
   std::vector<BlockDecl> blocks;
   std::vector<ModelDecl> models;
 };

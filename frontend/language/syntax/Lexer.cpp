@@ -15,7 +15,7 @@ static bool isKeyword(llvm::StringRef word) {
       .Cases({"config", "let", "require", "ignore", "import", "block"}, true)
       .Cases({"model", "optional", "within", "for", "in", "if"}, true)
       .Cases({"else", "return", "and", "or", "not", "true"}, true)
-      .Cases({"false", "null"}, true)
+      .Cases({"false", "null", "alias"}, true)
       .Default(false);
 }
 

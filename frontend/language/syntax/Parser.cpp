@@ -64,7 +64,7 @@ bool Parser::nest() {
 void Parser::recover(bool atItem) {
   while (token.kind != Token::End) {
     bool item = token.is("config") || token.is("block") || token.is("model") ||
-                token.is("import") || token.is("ignore") ||
+                token.is("import") || token.is("ignore") || token.is("alias") ||
                 (atItem && atKernel());
     bool statement = token.is("let") || token.is("return") || token.is("for") ||
                      token.is("within") || token.is("require");
@@ -197,7 +197,7 @@ void Parser::parseFile(Description &out, std::vector<Import> &imports) {
       recover(/*atItem=*/true);
     size_t items = out.config.size() + out.globals.size() + out.blocks.size() +
                    out.models.size() + out.requirements.size() +
-                   out.ignored.size() + imports.size();
+                   out.ignored.size() + out.aliases.size() + imports.size();
     if (items > maxItems) {
       diagnostics.error(token.position, "has more than 4096 items");
       return;
@@ -228,6 +228,8 @@ bool Parser::parseItem(Description &out, std::vector<Import> &imports) {
   }
   if (accept("ignore"))
     return parseText(out.ignored.emplace_back(), "a pattern of tensor names");
+  if (accept("alias"))
+    return parseAlias(out);
   if (accept("import")) {
     imports.push_back({"", token.position});
     return parseText(imports.back().name, "the name of a description");
@@ -240,7 +242,8 @@ bool Parser::parseItem(Description &out, std::vector<Import> &imports) {
     advance();
     return parseModel(out, /*kernel=*/true);
   }
-  return fail("config, let, require, ignore, import, block, model or kernel");
+  return fail("config, let, require, ignore, alias, import, block, model or "
+              "kernel");
 }
 
 /// `kernel` begins an item but is no keyword: sizes of convolutions are called
@@ -254,6 +257,25 @@ bool Parser::parseText(std::string &text, const llvm::Twine &what) {
     return fail(what + " in quotes");
   text = token.text.str();
   advance();
+  return true;
+}
+
+/// alias "bert.*" = "*"
+bool Parser::parseAlias(Description &out) {
+  constexpr size_t maxAliases = 16;
+  Position position = token.position;
+  Alias alias;
+  if (!parseText(alias.one, "a pattern of weight names") ||
+      !expect("=", "after the pattern") ||
+      !parseText(alias.other, "a pattern of weight names"))
+    return false;
+  size_t stars = llvm::StringRef(alias.one).count('*');
+  if (stars > 1 || stars != llvm::StringRef(alias.other).count('*'))
+    diagnostics.error(position, "expects one '*' in both patterns, or in none");
+  out.aliases.push_back(std::move(alias));
+  if (out.aliases.size() == maxAliases + 1)
+    diagnostics.error(position,
+                      "has more than " + llvm::Twine(maxAliases) + " aliases");
   return true;
 }
 

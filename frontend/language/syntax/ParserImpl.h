@@ -38,6 +38,7 @@ private:
 
   bool parseItem(Description &out, std::vector<Import> &imports);
   bool parseText(std::string &text, const llvm::Twine &what);
+  bool parseAlias(Description &out);
   bool parseConfig(Description &out);
   bool parseBlock(Description &out);
   bool parseModel(Description &out, bool kernel);

@@ -289,6 +289,10 @@ HEADS = {
                                     ["text_embeds", "last_hidden_state"]),
     "CLIPVisionModelWithProjection": (dict(TOWERS["vision_config"], projection_dim=8), [PICTURES],
                                       ["image_embeds", "last_hidden_state"]),
+    **{name + "TextModel": (TOWERS["text_config"], [WORDS, MASK], ["last_hidden_state", "pooler_output"])
+       for name in ("CLIP", "Siglip")},
+    **{name + "VisionModel": (TOWERS["vision_config"], [PICTURES], ["last_hidden_state", "pooler_output"])
+       for name in ("CLIP", "Siglip")},
     "BeitModel": (VISION, [PICTURES], ["last_hidden_state", "pooler_output"]),
     "DeiTModel": (VISION, [PICTURES], ["last_hidden_state", "pooler_output"]),
     "DeiTForImageClassification": (dict(VISION, num_labels=3), [PICTURES], ["logits"]),

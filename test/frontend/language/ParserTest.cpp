@@ -41,10 +41,27 @@ TEST(Parser, ReportsSeveralErrors) {
 
 TEST(Parser, UnknownItem) {
   EXPECT_EQ(errorsOf("modell m() -> () {}"),
-            "t.attn:1:1: error: expects config, let, require, ignore, import, "
-            "block, model or kernel, but got name 'modell'\n"
+            "t.attn:1:1: error: expects config, let, require, ignore, alias, "
+            "import, block, model or kernel, but got name 'modell'\n"
             "modell m() -> () {}\n"
             "^\n");
+}
+
+TEST(Parser, AliasesPairPatterns) {
+  EXPECT_EQ(errorsOf("alias \"bert.*\" = \"*\"\nalias \"gamma\" = \"g\"\n"),
+            "");
+  EXPECT_THAT(errorsOf("alias \"bert.*\" = \"b\""),
+              HasSubstr("t.attn:1:7: error: expects one '*' in both patterns, "
+                        "or in none"));
+  EXPECT_THAT(errorsOf("alias \"*.*\" = \"*-*\""),
+              HasSubstr("expects one '*' in both patterns, or in none"));
+  EXPECT_THAT(errorsOf("alias \"bert.*\" \"*\""),
+              HasSubstr("t.attn:1:16: error: expects '=' after the pattern"));
+  std::string many;
+  for (int i = 0; i < 17; ++i)
+    many += "alias \"a\" = \"b\"\n";
+  EXPECT_THAT(errorsOf(many),
+              HasSubstr("t.attn:17:7: error: has more than 16 aliases"));
 }
 
 TEST(Parser, NewLinesDoNotMatter) {

@@ -76,6 +76,8 @@ TEST(Zoo, EveryModelBuilds) {
         Case{"qwen3", "qwen3"},
         Case{"roberta", "roberta"},
         Case{"siglip", "siglip"},
+        Case{"siglip_text_model", "heads/SiglipTextModel"},
+        Case{"siglip_vision_model", "heads/SiglipVisionModel"},
         Case{"stablelm", "stablelm"},
         Case{"starcoder2", "starcoder2"},
         Case{"swin", "swin"},
@@ -106,18 +108,18 @@ TEST(Zoo, EveryModelBuilds) {
 }
 
 TEST(Zoo, ModelTypes) {
-  EXPECT_THAT(zoo::modelTypes(),
-              testing::ElementsAre(
-                  "albert", "bart", "beit", "bert", "bloom", "camembert",
-                  "clip", "clip_text_model", "clip_vision_model", "cohere",
-                  "deberta-v2", "deit", "detr", "dinov2", "distilbert",
-                  "electra", "falcon", "gemma", "gemma2", "gemma3_text", "gpt2",
-                  "gpt_bigcode", "gpt_neo", "gpt_neox", "gptj", "granite",
-                  "llama", "m2m_100", "marian", "mbart", "mistral",
-                  "modernbert", "mpnet", "mt5", "olmo2", "opt", "pegasus",
-                  "phi", "phi3", "qwen2", "qwen3", "roberta", "siglip",
-                  "stablelm", "starcoder2", "swin", "t5", "torch.nn", "vit",
-                  "whisper", "xlm-roberta"));
+  EXPECT_THAT(
+      zoo::modelTypes(),
+      testing::ElementsAre(
+          "albert", "bart", "beit", "bert", "bloom", "camembert", "clip",
+          "clip_text_model", "clip_vision_model", "cohere", "deberta-v2",
+          "deit", "detr", "dinov2", "distilbert", "electra", "falcon", "gemma",
+          "gemma2", "gemma3_text", "gpt2", "gpt_bigcode", "gpt_neo", "gpt_neox",
+          "gptj", "granite", "llama", "m2m_100", "marian", "mbart", "mistral",
+          "modernbert", "mpnet", "mt5", "olmo2", "opt", "pegasus", "phi",
+          "phi3", "qwen2", "qwen3", "roberta", "siglip", "siglip_text_model",
+          "siglip_vision_model", "stablelm", "starcoder2", "swin", "t5",
+          "torch.nn", "vit", "whisper", "xlm-roberta"));
   EXPECT_FALSE(zoo::forModelType("resnet"));
   // What others import is no model.
   for (const zoo::Entry &part : zoo::parts())

@@ -6,6 +6,7 @@
 
 #include "frontend/weights/ModelWeights.h"
 #include "frontend/weights/WeightCheck.h"
+#include "frontend/weights/WeightNames.h"
 #include "llvm/Support/JSON.h"
 
 using namespace attn::weights;
@@ -199,6 +200,19 @@ TEST(CheckWeights, ReportsEveryFaultAtOnce) {
       "  tensor 'whole': expects F32, F16, BF16 or F64, but got I64");
 }
 
+TEST(CheckWeights, OfAPartLeavesModulesAlone) {
+  TensorTable table = tableOf({{"encoder.weight", {2}},
+                               {"encoder.bias", {2}},
+                               {"head.weight", {2}},
+                               {"scale", {1}}});
+  std::string text = toString(
+      checkWeights({{"encoder.weight", {2}}}, {}, table, Coverage::Part));
+  EXPECT_EQ(text, "m: expects the weights of the model, but some differ: 1 "
+                  "unused\n"
+                  "  tensor 'encoder.bias': is [2], but nothing in the model "
+                  "uses it");
+}
+
 TEST(CheckWeights, CutsLongListsAndCountsTheRest) {
   std::vector<ExpectedWeight> expected;
   for (int i = 0; i < 1000; ++i)
@@ -214,6 +228,43 @@ TEST(CheckWeights, ReportsOneWeightOfTwoShapes) {
   EXPECT_TRUE(StringRef(toString(checkWeights(
                             {{"tied", {2, 3}}, {"tied", {3, 2}}}, {}, table)))
                   .ends_with("tensor 'tied': expects [3, 2], but got [2, 3]"));
+}
+
+//===--- applyAliases -----------------------------------------------------===//
+
+TEST(ApplyAliases, RenamesWhatIsMissing) {
+  TensorTable table = tableOf({{"dense.weight", {2}},
+                               {"norm.gamma", {3}},
+                               {"bert.bias", {4}},
+                               {"bert.own", {5}}});
+  std::vector<ExpectedWeight> expected = {{"bert.dense.weight", {2}},
+                                          {"bert.norm.weight", {3}},
+                                          {"bias", {4}},
+                                          {"own", {5}},
+                                          {"bert.own", {5}},
+                                          {"nowhere", {6}}};
+  applyAliases(expected, {{"bert.*", "*"}, {"*norm.weight", "*norm.gamma"}},
+               table);
+  EXPECT_TRUE(table.find("bert.dense.weight"));
+  // By two aliases.
+  ASSERT_TRUE(table.find("bert.norm.weight"));
+  EXPECT_EQ(table.find("bert.norm.weight")->shape.front(), 3);
+  EXPECT_EQ(table.storedName("bert.norm.weight"), "norm.gamma");
+  // Either way.
+  EXPECT_TRUE(table.find("bias"));
+  // A tensor stays who is asked for by its name.
+  EXPECT_FALSE(table.find("own"));
+  EXPECT_EQ(table.storedName("bert.own"), "bert.own");
+  EXPECT_FALSE(table.find("nowhere"));
+  EXPECT_EQ(table.size(), 4u);
+}
+
+TEST(ApplyAliases, EndsWhateverTheyAre) {
+  TensorTable table = tableOf({{"y", {1}}});
+  std::vector<NameAlias> aliases(16, {"*", "*x"});
+  applyAliases({{"a", {1}}, {"", {1}}}, aliases, table);
+  applyAliases({{"a", {1}}}, {{"aa*a", "y"}, {"a*a", "y"}}, table);
+  EXPECT_TRUE(table.find("y"));
 }
 
 TEST(CheckWeights, PatternsMatchAnyTextAtStars) {
