@@ -72,6 +72,7 @@ CASES = [
     ("roberta", "roberta", "RobertaModel", ["token_type_ids"]),
     ("series-classifier", EXAMPLES / "series-classifier.attn", "SeriesClassifier", []),
     ("siglip", "siglip", "SiglipModel", ["attention_mask"]),
+    ("siglip-cut", "siglip_vision_model", "SiglipVisionModel", []),
     ("stablelm", "stablelm", "StableLmForCausalLM", []),
     ("stablelm-parallel", "stablelm", "StableLmForCausalLM", []),
     ("starcoder2", "starcoder2", "Starcoder2ForCausalLM", ["attention_mask"]),

@@ -62,6 +62,8 @@ CASES = {
                              dict(SMALL, max_position_embeddings=40, type_vocab_size=5, relative_attention=True,
                                   max_relative_positions=5, pos_att_type=["c2p"]),
                              [TOKENS, PADDED, ("token_type_ids", (2, 11), 5)], ["logits"]),
+    "siglip-cut": ("SiglipVisionModel", dict(SMALL_VISION, image_size=30), [("pixel_values", (2, 3, 30, 30))],
+                   ["last_hidden_state", "pooler_output"]),
     "deit-resized": ("DeiTForImageClassificationWithTeacher", dict(SMALL_VISION, num_labels=5),
                      [("pixel_values", (2, 3, 48, 48))], ["logits"], RESIZED),
     "detr": ("DetrForObjectDetection",

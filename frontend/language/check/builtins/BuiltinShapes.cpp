@@ -154,7 +154,17 @@ Value builtin::split(Checker &c, Args &a) {
   return Value::list(std::move(results));
 }
 
-/// Convolution whose stride is its kernel: [B, C, H, W] -> [B, h * w, n].
+/// How many whole patches lie along a dimension of pictures.
+static std::optional<Dim> patchesAlong(const Dim &size, int64_t patch) {
+  std::optional<int64_t> constant = size.constant();
+  if (!constant)
+    return size.divide(patch);
+  return *constant < patch ? std::nullopt
+                           : std::optional(Dim(*constant / patch));
+}
+
+/// Convolution whose stride is its kernel: [B, C, H, W] -> [B, h * w, n]. Rows
+/// and columns behind the last whole patch have no part in it.
 Value builtin::patchEmbed(Checker &c, Args &a) {
   Node *x = nullptr;
   int64_t patch = 1;
@@ -168,22 +178,31 @@ Value builtin::patchEmbed(Checker &c, Args &a) {
   const std::vector<Dim> &s = x->type.shape;
   std::optional<Dim> h, w, width, count;
   if (s.size() == 4) {
-    h = s[2].divide(patch);
-    w = s[3].divide(patch);
+    h = patchesAlong(s[2], patch);
+    w = patchesAlong(s[3], patch);
     width = s[1].mul(Dim(patch));
     width = width ? width->mul(Dim(patch)) : width;
     count = h && w ? h->mul(*w) : std::nullopt;
   }
   if (!count || !width)
-    return c.error(at, "expects pictures [batch, channels, height, width] that "
-                       "patches of " +
-                           a.values[1].dim.str() + " divide, but got " +
+    return c.error(at, "expects pictures [batch, channels, height, width] of "
+                       "whole patches of " +
+                           a.values[1].dim.str() + ", but got " +
                            x->type.str());
   Dim p = a.values[1].dim;
   Node *kernel = c.weight(name + ".weight", {n, s[1], p, p}, at);
   Node *bias = hasBias ? c.weight(name + ".bias", {n}, at) : nullptr;
   if (!kernel || (hasBias && !bias))
     return Value();
+  ValueType whole = x->type;
+  whole.shape[2] = *h->mul(p);
+  whole.shape[3] = *w->mul(p);
+  if (whole.shape != s) {
+    x = c.node(NodeKind::Slice, whole, {x}, at);
+    if (!x)
+      return Value();
+    x->integers.assign(whole.rank(), 0);
+  }
   Node *grid = c.reshape(x, {s[0], s[1], *h, p, *w, p}, at);
   Node *patches = grid ? c.transpose(grid, {0, 2, 4, 1, 3, 5}, at) : nullptr;
   Node *rows =

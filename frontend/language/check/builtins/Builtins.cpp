@@ -193,9 +193,13 @@ Value get(Checker &c, Args &a) {
   const llvm::json::Value *value = object ? object->get(key) : nullptr;
   if (value && !value->getAsNull())
     return Value::of(*value, key);
-  if (a.values[2].kind == Value::Absent)
+  if (a.call.arguments.size() < 3)
     return c.error(a.call.position, "config key '" + key + "' is missing");
-  return a.values[2];
+  // Here null is a default, not an argument that is not given.
+  Value otherwise = a.values[2];
+  if (otherwise.kind == Value::Absent)
+    otherwise.kind = Value::Null;
+  return otherwise;
 }
 
 Value isList(Checker &c, Args &a) {
