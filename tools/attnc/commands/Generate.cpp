@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // attnc run --generate: tokens that follow prompts.
 
-#include "attn/generate.h"
 #include "frontend/weights/TensorFiles.h"
 #include "tools/attnc/commands/Commands.h"
 #include "tools/attnc/commands/ModelArguments.h"
 #include "tools/attnc/commands/Prompts.h"
 #include "tools/attnc/engine/Cache.h"
 #include "tools/attnc/engine/Engine.h"
+#include "tools/attnc/engine/Generator.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/WithColor.h"
@@ -141,7 +141,6 @@ public:
       : engine(engine), prompts(std::move(prompts)),
         sources(this->prompts.size()), rules(rules), stream(stream),
         results(this->prompts.size()) {}
-  ~Generation() { attn_generator_destroy(generator); }
 
   Expected<std::vector<std::vector<int64_t>>> run();
 
@@ -166,7 +165,7 @@ private:
   const Rules &rules;
   Stream *stream;
   std::vector<std::vector<int64_t>> results;
-  attn_generator *generator = nullptr;
+  Generator generator;
   size_t batch = 1; ///< prompts at a time
   std::vector<std::unique_ptr<Row>> going;
 };
@@ -174,14 +173,7 @@ private:
 /// What the generator is asked for one prompt; points into it.
 attn_request Generation::request(size_t index) {
   const Prompt &prompt = prompts[index];
-  sources[index].clear();
-  for (const weights::Tensor &tensor : prompt.source)
-    sources[index].push_back(tensor.bytes.data());
-  attn_request request{};
-  request.prompt = prompt.tokens.data();
-  request.prompt_count = prompt.tokens.size();
-  request.source = sources[index].data();
-  request.source_dims = prompt.sourceDims.data();
+  attn_request request = requestFor(prompt, sources[index]);
   // A forced first token counts as new.
   request.max_new_tokens = rules.newTokens - prompt.forced;
   request.stop = rules.stop.data();
@@ -221,10 +213,10 @@ Error Generation::create() {
     most = std::max(most, attn_request_pages(&engine.program(), &one));
   }
   options.pages = most * batch;
-  attn_error error;
-  if (attn_generator_create(&engine.program(), engine.handle(), &options,
-                            &generator, &error) != ATTN_OK)
-    return fail(error.message);
+  auto created = createGenerator(engine, options);
+  if (!created)
+    return created.takeError();
+  generator = std::move(*created);
   return Error::success();
 }
 
@@ -246,7 +238,7 @@ Error Generation::add(size_t index) {
   attn_request request = this->request(index);
   request.context = going.back().get();
   attn_error error;
-  if (attn_generator_add(generator, &request, &going.back()->sequence,
+  if (attn_generator_add(generator.get(), &request, &going.back()->sequence,
                          &error) != ATTN_OK)
     return fail("prompt " + Twine(index) + ": " + error.message);
   if (stream)
@@ -261,9 +253,9 @@ void Generation::finish() {
       return false;
     size_t count;
     const int64_t *tokens =
-        attn_generator_tokens(generator, row->sequence, &count);
+        attn_generator_tokens(generator.get(), row->sequence, &count);
     results[row->index].assign(tokens, tokens + count);
-    attn_generator_drop(generator, row->sequence);
+    attn_generator_drop(generator.get(), row->sequence);
     return true;
   });
 }
@@ -277,7 +269,7 @@ Expected<std::vector<std::vector<int64_t>>> Generation::run() {
       if (Error error = add(next++))
         return std::move(error);
     attn_error error;
-    if (attn_generator_step(generator, nullptr, &error) != ATTN_OK)
+    if (attn_generator_step(generator.get(), nullptr, &error) != ATTN_OK)
       return fail(error.message);
     finish();
   }

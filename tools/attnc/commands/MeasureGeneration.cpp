@@ -3,14 +3,13 @@
 
 #include "tools/attnc/commands/MeasureGeneration.h"
 
-#include "attn/generate.h"
-#include "tools/attnc/commands/Sizes.h"
+#include "tools/attnc/commands/RandomPrompts.h"
+#include "tools/attnc/engine/Generator.h"
 #include "tools/attnc/engine/LaunchTimer.h"
 #include "tools/attnc/engine/ReadRate.h"
 #include "tools/attnc/report/UsualSize.h"
 
 #include <numeric>
-#include <random>
 
 using namespace llvm;
 using namespace attn;
@@ -18,8 +17,6 @@ using namespace attn::tool;
 
 namespace {
 
-/// Sequences, and tokens of a prompt, that one call takes.
-constexpr int64_t kMostSequences = 256, kMostTokens = 1 << 20;
 /// Memory's speed changes with who else uses it; it is measured this often.
 constexpr double kRateInterval = 0.5;
 
@@ -27,18 +24,15 @@ Error fail(const Twine &message) {
   return createStringError(inconvertibleErrorCode(), message);
 }
 
-struct DestroyGenerator {
-  void operator()(attn_generator *generator) const {
-    attn_generator_destroy(generator);
-  }
-};
-
 class GenerationBench {
 public:
   GenerationBench(Engine &engine, const BenchOptions &options,
-                  std::vector<Launch> launches, GenerationReport &report)
+                  std::vector<Launch> launches, std::vector<Prompt> prompts,
+                  GenerationReport &report)
       : engine(engine), options(options), launches(std::move(launches)),
-        timer(engine.pool(), this->launches.size()), report(report) {}
+        timer(engine.pool(), this->launches.size()),
+        prompts(std::move(prompts)), sources(this->prompts.size()),
+        report(report) {}
 
   Error run(int64_t newTokens);
 
@@ -47,55 +41,46 @@ private:
   Error addPrompts(int64_t newTokens);
   /// Seconds of one call.
   Expected<double> step();
+  attn_request request(size_t number, int64_t newTokens);
   std::vector<double> weightBytes() const;
+  int64_t memoryPositions() const;
   double bytesPerStep(int64_t newTokens) const;
 
   Engine &engine;
   const BenchOptions &options;
   std::vector<Launch> launches;
   LaunchTimer timer;
+  std::vector<Prompt> prompts;
+  std::vector<std::vector<const void *>> sources; ///< of the prompts
   GenerationReport &report;
-  std::unique_ptr<attn_generator, DestroyGenerator> generator;
+  Generator generator;
 };
+
+attn_request GenerationBench::request(size_t number, int64_t newTokens) {
+  attn_request request = requestFor(prompts[number], sources[number]);
+  request.max_new_tokens = newTokens;
+  return request;
+}
 
 Error GenerationBench::create(int64_t newTokens) {
   const attn_program &program = engine.program();
-  attn_request request{};
-  std::vector<int64_t> prompt(report.tokens);
-  request.prompt = prompt.data();
-  request.prompt_count = prompt.size();
-  request.max_new_tokens = newTokens;
+  attn_request request = this->request(0, newTokens);
   attn_generator_options settings{};
   settings.sequences = report.batch;
   settings.tokens = report.batch * report.tokens;
   settings.pages = attn_request_pages(&program, &request) * report.batch;
   settings.executor = options.byKernel ? timer.executor() : engine.pool();
   report.cacheBytes = settings.pages * program.cache->page_bytes;
-  attn_generator *created;
-  attn_error error;
-  if (attn_generator_create(&program, engine.handle(), &settings, &created,
-                            &error) != ATTN_OK)
-    return fail(error.message);
-  generator.reset(created);
+  auto created = createGenerator(engine, settings);
+  if (!created)
+    return created.takeError();
+  generator = std::move(*created);
   return Error::success();
 }
 
 Error GenerationBench::addPrompts(int64_t newTokens) {
-  const attn_program &program = engine.program();
-  auto inputs = ArrayRef(program.inputs, program.input_count);
-  auto *ids = find_if(inputs, [](const attn_tensor_info &info) {
-    return info.role == ATTN_ROLE_TOKENS;
-  });
-  std::mt19937_64 random(options.seed);
-  std::vector<int64_t> prompt(report.tokens);
-  for (int64_t i = 0; i < report.batch; ++i) {
-    for (int64_t &token : prompt)
-      token =
-          static_cast<int64_t>(random() % static_cast<uint64_t>(ids->bound));
-    attn_request request{};
-    request.prompt = prompt.data();
-    request.prompt_count = prompt.size();
-    request.max_new_tokens = newTokens;
+  for (size_t number = 0; number < prompts.size(); ++number) {
+    attn_request request = this->request(number, newTokens);
     int64_t sequence;
     attn_error error;
     if (attn_generator_add(generator.get(), &request, &sequence, &error) !=
@@ -125,11 +110,27 @@ std::vector<double> GenerationBench::weightBytes() const {
   return bytes;
 }
 
+/// Of what was encoded for one prompt.
+int64_t GenerationBench::memoryPositions() const {
+  const attn_program &program = engine.program();
+  if (!program.part_count)
+    return 0;
+  int64_t length = program.parts[0]->cache->memory_length;
+  if (length >= 0)
+    return length;
+  StringRef name = program.parts[0]->dims[-1 - length].name;
+  for (auto &[dim, size] : report.sourceSizes)
+    if (dim == name)
+      return size;
+  return 0;
+}
+
 /// With half of the new tokens there, as on average.
 double GenerationBench::bytesPerStep(int64_t newTokens) const {
   std::vector<double> weights = weightBytes();
   const attn_cache_info &cache = *engine.program().cache;
-  double positions = report.batch * (report.tokens + newTokens / 2.0);
+  double positions =
+      report.batch * (report.tokens + newTokens / 2.0 + memoryPositions());
   return std::accumulate(weights.begin(), weights.end(), 0.0) +
          positions * cache.page_bytes / cache.page_tokens;
 }
@@ -142,8 +143,10 @@ Error GenerationBench::run(int64_t newTokens) {
   for (int round = 0; round < 2; ++round) {
     if (Error error = create(newTokens))
       return error;
+    double start = secondsNow();
     if (Error error = addPrompts(newTokens))
       return error;
+    report.encodeSeconds = secondsNow() - start;
     auto seconds = step();
     if (!seconds)
       return seconds.takeError();
@@ -190,30 +193,31 @@ attn::tool::measureGeneration(const CommandLine &line, StringRef path,
     return fail("'" + Twine(program.name) +
                 "' was not compiled for generation; use attnc compile "
                 "--generation");
-  if (program.part_count)
-    return fail("'" + Twine(program.name) +
-                "' encodes what it answers; bench measures the steps of models "
-                "that only decode");
-  int64_t longest =
-      program.cache->positions ? program.cache->positions : kMostTokens;
-  if (longest <= *newTokens)
-    return make_error<UsageError>("--generate expects fewer than the " +
-                                  Twine(longest) + " positions of the model");
-  attn_dim_info dims[] = {{"batch", 1, kMostSequences},
-                          {"tokens", 1, longest - *newTokens}};
-  auto sizes = chooseSizes(line, dims, usualSize);
+  // Decoders that answer begin with a token or two.
+  auto usual = [&](StringRef dim) {
+    return dim == "tokens" && program.part_count ? 1 : usualSize(dim);
+  };
+  auto sizes = choosePromptSizes(line, program, *newTokens, usual);
   auto launches = readLaunches(program, /*dims=*/{});
   if (!sizes || !launches)
     return joinErrors(sizes.takeError(), launches.takeError());
+  auto prompts =
+      randomPrompts(program, *sizes, PromptLengths::Equal, options.seed);
+  if (!prompts)
+    return prompts.takeError();
   GenerationReport report;
   report.name = program.name;
   report.isa = (*engine)->isa();
   report.threads = (*engine)->threads();
-  report.batch = (*sizes)[0];
-  report.tokens = (*sizes)[1];
+  report.batch = sizes->count;
+  report.tokens = sizes->tokens;
+  report.encodes = program.part_count != 0;
+  for (auto [name, size] : zip_equal(sizes->sourceNames, sizes->source))
+    report.sourceSizes.emplace_back(name, size);
   report.openSeconds = (*engine)->openSeconds();
   report.weightsBytes = program.weights_bytes;
-  GenerationBench bench(**engine, options, std::move(*launches), report);
+  GenerationBench bench(**engine, options, std::move(*launches),
+                        std::move(*prompts), report);
   if (Error error = bench.run(*newTokens))
     return std::move(error);
   return report;

@@ -272,3 +272,16 @@ attn::tool::readPrompts(const CommandLine &line, const attn_program &program,
                         const hf::GenerationConfig &ids) {
   return PromptReader(line, program, ids).read();
 }
+
+attn_request attn::tool::requestFor(const Prompt &prompt,
+                                    std::vector<const void *> &sources) {
+  sources.clear();
+  for (const weights::Tensor &tensor : prompt.source)
+    sources.push_back(tensor.bytes.data());
+  attn_request request{};
+  request.prompt = prompt.tokens.data();
+  request.prompt_count = prompt.tokens.size();
+  request.source = sources.data();
+  request.source_dims = prompt.sourceDims.data();
+  return request;
+}

@@ -5,6 +5,7 @@
 #define ATTN_TOOLS_ATTNC_COMMANDS_PROMPTS_H
 
 #include "attn/abi.h"
+#include "attn/generate.h"
 #include "frontend/huggingface/GenerationConfig.h"
 #include "frontend/weights/Tensor.h"
 #include "tools/attnc/CommandLine.h"
@@ -20,6 +21,11 @@ struct Prompt {
   std::vector<weights::Tensor> source;
   std::vector<int64_t> sourceDims;
 };
+
+/// A request for what follows the prompt. It points into the prompt and into
+/// `sources`, which is filled.
+attn_request requestFor(const Prompt &prompt,
+                        std::vector<const void *> &sources);
 
 /// The prompts of --ids or, row by row, of --inputs, for a program with a
 /// cache. Tokens that an attention_mask leaves out are dropped. Decoders of

@@ -4,13 +4,13 @@
 
 #include "tools/attnc/commands/VerifyGeneration.h"
 
-#include "attn/generate.h"
 #include "dialect/AttnOps.h"
 #include "tools/attnc/commands/ModelArguments.h"
-#include "tools/attnc/commands/Sizes.h"
+#include "tools/attnc/commands/RandomPrompts.h"
+#include "tools/attnc/engine/Generator.h"
 #include "tools/attnc/engine/ReferenceModel.h"
 
-#include <random>
+#include <map>
 
 using namespace llvm;
 using namespace attn;
@@ -18,8 +18,7 @@ using namespace attn::tool;
 
 namespace {
 
-/// Bounds of --batch, and of prompts for models that have no last position.
-constexpr int64_t kMostSequences = 1024, kMostTokens = 1 << 20;
+constexpr int64_t kMostTokens = 1 << 20;
 
 /// The reference is slow: more than one prompt, and few tokens.
 int64_t smallSize(StringRef dim) { return dim == "batch" ? 3 : 12; }
@@ -30,72 +29,31 @@ Error fail(const Twine &message) {
 
 /// A prompt and what was generated behind it.
 struct Text {
-  std::vector<int64_t> tokens;
-  size_t prompt = 0;         ///< of its tokens
-  std::vector<float> logits; ///< that each later token was chosen from
+  Prompt prompt;
+  std::vector<const void *> sources; ///< of the prompt
+  std::vector<int64_t> tokens;       ///< the prompt's, then the new ones
+  std::vector<float> logits;         ///< that each new token was chosen from
   int64_t sequence = 0;
-};
 
-struct DestroyGenerator {
-  void operator()(attn_generator *generator) const {
-    attn_generator_destroy(generator);
+  attn_request request(int64_t newTokens) {
+    attn_request request = requestFor(prompt, sources);
+    request.max_new_tokens = newTokens;
+    return request;
   }
 };
-using Generator = std::unique_ptr<attn_generator, DestroyGenerator>;
 
-/// The tokens of a program that generates, which reads nothing besides.
-Expected<const attn_tensor_info *> findTokens(const attn_program &program) {
-  if (!program.cache)
-    return fail("'" + Twine(program.name) + "' is no model that generates");
-  if (program.part_count)
-    return fail("'" + Twine(program.name) +
-                "' encodes what it answers; verify compares the steps of "
-                "models that only decode");
-  auto inputs = ArrayRef(program.inputs, program.input_count);
-  return find_if(inputs, [](const attn_tensor_info &info) {
-    return info.role == ATTN_ROLE_TOKENS;
-  });
-}
-
-/// Random prompts: the first has `longest` tokens, each later one fewer.
-std::vector<Text> makePrompts(int64_t count, int64_t longest, int64_t bound,
-                              uint64_t seed) {
-  std::mt19937_64 random(seed);
-  std::vector<Text> texts(count);
-  for (auto [i, text] : enumerate(texts)) {
-    text.prompt = 1 + (longest - 1) * (count - int64_t(i)) / count;
-    for (size_t token = 0; token < text.prompt; ++token)
-      text.tokens.push_back(
-          static_cast<int64_t>(random() % static_cast<uint64_t>(bound)));
-  }
-  return texts;
-}
-
-attn_request requestFor(const Text &text, int64_t newTokens) {
-  attn_request request{};
-  request.prompt = text.tokens.data();
-  request.prompt_count = text.prompt;
-  request.max_new_tokens = newTokens;
-  return request;
-}
-
-Expected<Generator> createGenerator(Engine &engine, ArrayRef<Text> texts,
+Expected<Generator> createGenerator(Engine &engine, std::vector<Text> &texts,
                                     int64_t newTokens) {
   attn_generator_options options{};
   options.sequences = texts.size();
   // Less than all prompts have together: some wait for others.
-  options.tokens = std::max(texts.size(), texts.front().prompt);
+  options.tokens = std::max(texts.size(), texts.front().tokens.size());
   options.executor = engine.pool();
-  for (const Text &text : texts) {
-    attn_request request = requestFor(text, newTokens);
+  for (Text &text : texts) {
+    attn_request request = text.request(newTokens);
     options.pages += attn_request_pages(&engine.program(), &request);
   }
-  attn_generator *generator;
-  attn_error error;
-  if (attn_generator_create(&engine.program(), engine.handle(), &options,
-                            &generator, &error) != ATTN_OK)
-    return fail(error.message);
-  return Generator(generator);
+  return createGenerator(engine, options);
 }
 
 /// Takes what a step added to a text.
@@ -117,7 +75,7 @@ Error generate(Engine &engine, std::vector<Text> &texts, int64_t newTokens,
     return generator.takeError();
   attn_error error;
   for (Text &text : texts) {
-    attn_request request = requestFor(text, newTokens);
+    attn_request request = text.request(newTokens);
     if (attn_generator_add(generator->get(), &request, &text.sequence,
                            &error) != ATTN_OK)
       return fail(error.message);
@@ -131,13 +89,45 @@ Error generate(Engine &engine, std::vector<Text> &texts, int64_t newTokens,
   return Error::success();
 }
 
+/// What the model as it is written reads for a text: its tokens but the last,
+/// and what was encoded, in the order of its arguments.
+Expected<std::vector<weights::Tensor>> inputsOf(frontend::Model &model,
+                                                const attn_program &program,
+                                                const Text &text) {
+  std::map<StringRef, weights::Tensor> byName;
+  for (const attn_tensor_info &info :
+       ArrayRef(program.inputs, program.input_count))
+    if (info.role == ATTN_ROLE_TOKENS)
+      byName[info.name] =
+          weights::Tensor::fromI64({1, int64_t(text.tokens.size()) - 1},
+                                   ArrayRef(text.tokens).drop_back());
+  const weights::Tensor *source = text.prompt.source.data();
+  if (program.part_count)
+    for (const attn_tensor_info &info :
+         ArrayRef(program.parts[0]->inputs, program.parts[0]->input_count))
+      if (info.role == ATTN_ROLE_NONE)
+        byName[info.name] = *source++;
+  std::vector<weights::Tensor> inputs;
+  mlir::func::FuncOp function = model.function();
+  for (unsigned i = 0; i < function.getNumArguments(); ++i) {
+    auto name = function.getArgAttrOfType<mlir::StringAttr>(i, kNameAttr);
+    auto found = byName.find(name.getValue());
+    if (found == byName.end())
+      return fail("'" + Twine(program.name) + "' reads '" + name.getValue() +
+                  "'; verify makes prompts of tokens and of what is encoded");
+    inputs.push_back(found->second);
+  }
+  return inputs;
+}
+
 /// The reference's logits behind each token of a text but the last.
 Expected<reference::Array> evaluateText(frontend::Model &model,
+                                        const attn_program &program,
                                         const Text &text) {
-  int64_t count = text.tokens.size() - 1;
-  auto tokens =
-      weights::Tensor::fromI64({1, count}, ArrayRef(text.tokens).drop_back());
-  auto values = evaluateReference(model, tokens);
+  auto inputs = inputsOf(model, program, text);
+  if (!inputs)
+    return inputs.takeError();
+  auto values = evaluateReference(model, *inputs);
   if (!values)
     return values.takeError();
   auto name =
@@ -149,7 +139,8 @@ Expected<reference::Array> evaluateText(frontend::Model &model,
 void compareText(const Text &text, size_t number,
                  const reference::Array &expected,
                  std::vector<Comparison> &comparisons) {
-  int64_t rows = text.tokens.size() - text.prompt;
+  int64_t given = text.prompt.tokens.size();
+  int64_t rows = text.tokens.size() - given;
   int64_t vocabulary = expected.size() / (text.tokens.size() - 1);
   auto part = [&](const Twine &what, int64_t first, int64_t count) {
     if (count == 0)
@@ -159,13 +150,13 @@ void compareText(const Text &text, size_t number,
         ArrayRef(text.logits).slice(first * vocabulary, count * vocabulary);
     ArrayRef<double> all = expected.floats();
     auto wanted =
-        all.slice((text.prompt - 1 + first) * vocabulary, count * vocabulary);
+        all.slice((given - 1 + first) * vocabulary, count * vocabulary);
     comparisons.push_back(compare(
         ("prompt " + Twine(number) + what).str(), /*isLayer=*/false,
         weights::Tensor::fromF32(shape, floats),
         reference::Array::ofFloats(shape, std::vector<double>(wanted))));
   };
-  part(" of " + Twine(text.prompt) + " tokens", 0, 1);
+  part(" of " + Twine(given) + " tokens", 0, 1);
   part(", " + Twine(rows - 1) + (rows == 2 ? " step" : " steps"), 1, rows - 1);
 }
 
@@ -189,26 +180,26 @@ attn::tool::verifyGeneration(const CommandLine &line, size_t threads,
   if (!engine)
     return engine.takeError();
   const attn_program &program = (*engine)->program();
-  auto tokens = findTokens(program);
-  if (!tokens)
-    return tokens.takeError();
-  if (model.function().getNumArguments() != 1)
-    return fail("'" + Twine(program.name) +
-                "' reads more than tokens; verify makes prompts of tokens");
-  int64_t longest =
-      program.cache->positions ? program.cache->positions : kMostTokens;
-  attn_dim_info dims[] = {{"batch", 1, kMostSequences}, {"tokens", 1, longest}};
-  auto sizes = chooseSizes(line, dims, smallSize);
+  if (!program.cache)
+    return fail("'" + Twine(program.name) + "' is no model that generates");
+  auto sizes = choosePromptSizes(line, program, *newTokens, smallSize);
   if (!sizes)
     return sizes.takeError();
+  auto prompts = randomPrompts(program, *sizes, PromptLengths::Falling, seed);
+  if (!prompts)
+    return prompts.takeError();
+  std::vector<Text> texts;
+  for (Prompt &prompt : *prompts) {
+    texts.emplace_back();
+    texts.back().tokens = prompt.tokens;
+    texts.back().prompt = std::move(prompt);
+  }
   size_t vocabulary = program.outputs[0].shape[program.outputs[0].rank - 1];
-  std::vector<Text> texts =
-      makePrompts((*sizes)[0], (*sizes)[1], (*tokens)->bound, seed);
   if (Error error = generate(**engine, texts, *newTokens, vocabulary))
     return std::move(error);
   std::vector<Comparison> comparisons;
   for (auto [i, text] : enumerate(texts)) {
-    auto expected = evaluateText(model, text);
+    auto expected = evaluateText(model, program, text);
     if (!expected)
       return expected.takeError();
     compareText(text, i, *expected, comparisons);

@@ -99,8 +99,8 @@ Engine::bindInputs(const weights::TensorTable &table) const {
   return weights::bindInputs(inputs, dims, table);
 }
 
-std::vector<int64_t> Engine::shapeOf(const attn_tensor_info &tensor,
-                                     ArrayRef<int64_t> dims) const {
+std::vector<int64_t> attn::tool::shapeAt(const attn_tensor_info &tensor,
+                                         ArrayRef<int64_t> dims) {
   std::vector<int64_t> shape;
   for (int64_t size : ArrayRef(tensor.shape, tensor.rank))
     shape.push_back(size >= 0 ? size : dims[-1 - size]);
@@ -158,7 +158,7 @@ BoundRun::create(Engine &engine, ArrayRef<int64_t> dims,
   for (const attn_tensor_info &info :
        ArrayRef(program.outputs, program.output_count)) {
     std::optional<uint64_t> bytes =
-        weights::byteCount(dataType(info.dtype), engine.shapeOf(info, dims));
+        weights::byteCount(dataType(info.dtype), shapeAt(info, dims));
     if (!bytes)
       return fail("output '" + Twine(info.name) + "' is too large");
     bound->results.emplace_back(*bytes);
@@ -187,7 +187,7 @@ std::vector<weights::NamedTensor> BoundRun::outputs() const {
        zip_equal(ArrayRef(program.outputs, program.output_count), results)) {
     weights::Tensor tensor;
     tensor.type = dataType(info.dtype);
-    std::vector<int64_t> shape = engine.shapeOf(info, dims);
+    std::vector<int64_t> shape = shapeAt(info, dims);
     tensor.shape.assign(shape.begin(), shape.end());
     auto copy = std::make_shared<std::vector<char>>(bytes);
     tensor.bytes = {reinterpret_cast<const uint8_t *>(copy->data()),

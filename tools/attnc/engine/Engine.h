@@ -34,6 +34,10 @@ private:
   const attn_program *description = nullptr;
 };
 
+/// The shape of a tensor at these sizes of its program's dimensions.
+std::vector<int64_t> shapeAt(const attn_tensor_info &tensor,
+                             llvm::ArrayRef<int64_t> dims);
+
 /// A loaded program with an executor.
 class Engine {
 public:
@@ -60,10 +64,6 @@ public:
   /// Exact bytes of workspace at these sizes for `slots` slots.
   llvm::Expected<size_t> workspaceBytes(llvm::ArrayRef<int64_t> dims,
                                         size_t slots) const;
-  /// The shape of a tensor at these sizes.
-  std::vector<int64_t> shapeOf(const attn_tensor_info &tensor,
-                               llvm::ArrayRef<int64_t> dims) const;
-
   /// Runs once; gives the outputs in the program's order.
   llvm::Expected<std::vector<weights::NamedTensor>>
   run(const weights::BoundInputs &inputs);

@@ -6,10 +6,17 @@
 
 #include "tools/attnc/engine/Engine.h"
 
+#include <random>
+
 namespace attn::tool {
 
-/// Inputs at these sizes: normally distributed numbers, integers spread over
-/// their bound. The same seed gives the same values.
+/// A tensor at these sizes of its program's dimensions: normally distributed
+/// numbers, integers spread over their bound.
+llvm::Expected<weights::Tensor> randomTensor(const attn_tensor_info &info,
+                                             llvm::ArrayRef<int64_t> dims,
+                                             std::mt19937_64 &random);
+
+/// All inputs. The same seed gives the same values.
 llvm::Expected<weights::BoundInputs>
 randomInputs(const Engine &engine, llvm::ArrayRef<int64_t> dims, uint64_t seed);
 

@@ -11,8 +11,13 @@ using namespace llvm;
 using namespace attn::tool;
 
 void GenerationReport::print(raw_ostream &os) const {
-  os << formatv("{0}  {1}, {2} {3}, batch={4}, tokens={5}\n\n", name, isa,
-                threads, threads == 1 ? "thread" : "threads", batch, tokens);
+  os << formatv("{0}  {1}, {2} {3}, batch={4}, tokens={5}", name, isa, threads,
+                threads == 1 ? "thread" : "threads", batch, tokens);
+  for (auto &[dim, size] : sourceSizes)
+    os << formatv(", {0}={1}", dim, size);
+  os << "\n\n";
+  if (encodes)
+    os << formatv("encoding   {0:F3} ms\n", encodeSeconds * 1e3);
   os << formatv("prompt     {0:F3} ms, {1:F1} tokens/s\n", promptSeconds * 1e3,
                 batch * tokens / promptSeconds);
   os << formatv("step       {0:F3} ms median, {1:F3} least of {2}; {3:F1} "
@@ -47,7 +52,11 @@ void GenerationReport::printJson(raw_ostream &os) const {
     out.attributeObject("dims", [&] {
       out.attribute("batch", batch);
       out.attribute("tokens", tokens);
+      for (auto &[dim, size] : sourceSizes)
+        out.attribute(dim, size);
     });
+    if (encodes)
+      out.attribute("encode_ms", encodeSeconds * 1e3);
     out.attribute("prompt_ms", promptSeconds * 1e3);
     out.attributeObject("step_ms", [&] {
       out.attribute("min", seconds.front() * 1e3);

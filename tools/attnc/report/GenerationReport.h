@@ -13,7 +13,12 @@ struct GenerationReport {
   size_t threads = 1;
   int64_t batch = 1;  ///< sequences
   int64_t tokens = 0; ///< of each one's prompt
+  /// Dimensions of what an encoder reads for each one; none where nothing is
+  /// encoded.
+  std::vector<std::pair<std::string, int64_t>> sourceSizes;
+  bool encodes = false;
   double openSeconds = 0;
+  double encodeSeconds = 0;    ///< of all prompts
   double promptSeconds = 0;    ///< of all prompts, to their first new tokens
   std::vector<double> seconds; ///< of each step after that, ascending
   /// What the steps cannot do without reading, mean: weights, and keys and
