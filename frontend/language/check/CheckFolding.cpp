@@ -68,6 +68,8 @@ Value Checker::apply(Function function, std::vector<Value> values,
   return Value::of(map(function, std::move(operands), position));
 }
 
+static double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+
 /// Of numbers known when compiling; no value for what is defined on tensors or
 /// on whole numbers alone.
 static std::optional<double> foldReals(Function function, double a, double b) {
@@ -108,6 +110,19 @@ static std::optional<double> foldReals(Function function, double a, double b) {
     return std::tanh(a);
   case Function::Erf:
     return std::erf(a);
+  case Function::Sigmoid:
+    return sigmoid(a);
+  case Function::Relu:
+    return std::fmax(a, 0);
+  case Function::Silu:
+    return a * sigmoid(a);
+  case Function::QuickGelu:
+    return a * sigmoid(1.702 * a);
+  case Function::Gelu:
+    return a / 2 * (1 + std::erf(a / std::sqrt(2)));
+  case Function::GeluTanh:
+    return a / 2 *
+           (1 + std::tanh(std::sqrt(M_2_PI) * (a + 0.044715 * a * a * a)));
   case Function::ToF32:
     return a;
   default:

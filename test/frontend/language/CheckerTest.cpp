@@ -79,6 +79,40 @@ TEST(Checker, EveryScopeIsTapped) {
     EXPECT_THAT(ir, HasSubstr("attn.tap = \"" + std::string(name) + "\""));
 }
 
+TEST(Checker, FunctionsOfNumbers) {
+  auto errors = [](const std::string &condition) {
+    return describe("require " + condition +
+                    "\nmodel m(x: f32[batch, 6]) -> (y: f32[batch, 6]) {\n"
+                    "  return x\n}\n")
+        .errors;
+  };
+  for (const char *condition :
+       {"sigmoid(0.0) == 0.5", "relu(-2.0) == 0.0 and relu(3.0) == 3.0",
+        "abs(silu(1.0) - 0.7310585786300049) < 1e-15",
+        "abs(gelu(1.0) - 0.8413447460685429) < 1e-15",
+        "abs(gelu_tanh(1.0) - 0.8411919906082768) < 1e-15",
+        "abs(quick_gelu(1.0) - 0.8457957659328212) < 1e-15"})
+    EXPECT_EQ(errors(condition), "");
+  EXPECT_THAT(errors("gelu(1.0) > 0.85"), HasSubstr("error"));
+}
+
+TEST(Checker, DefaultsOfKeysMayBeNull) {
+  auto errors = [](const std::string &call) {
+    return describe("config { rope = null }\n"
+                    "require get(" +
+                        call +
+                        ") == null\n"
+                        "model m(x: f32[batch, 6]) -> (y: f32[batch, 6]) {\n"
+                        "  return x\n}\n",
+                    R"({"rope": {"factor": null}})")
+        .errors;
+  };
+  EXPECT_EQ(errors("rope, \"factor\", null"), "");
+  EXPECT_EQ(errors("rope, \"theta\", null"), "");
+  EXPECT_THAT(errors("rope, \"theta\""),
+              HasSubstr("config key 'theta' is missing"));
+}
+
 TEST(Checker, MissingConfigKeyNamesTheNearest) {
   EXPECT_EQ(describe(configured, R"({"hiden_size": 8})").errors,
             "test.attn:1:10: error: config key 'hidden_size' is missing, did "
