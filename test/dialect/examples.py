@@ -1,9 +1,10 @@
-"""Checks that every example in a .td file stands in a test file that is parsed,
-line by line but for indentation.
+"""Checks that every example in the .td files of a folder stands in a test file
+that is parsed, line by line but for indentation.
 
-usage: examples.py OPS.td TEST.mlir
+usage: examples.py DIALECT TEST.mlir
 """
 
+import pathlib
 import re
 import sys
 
@@ -13,8 +14,7 @@ def squeeze(text):
 
 
 def main(definitions, tests):
-    with open(definitions, encoding="utf-8") as file:
-        source = file.read()
+    source = "\n".join(file.read_text(encoding="utf-8") for file in sorted(pathlib.Path(definitions).glob("*.td")))
     with open(tests, encoding="utf-8") as file:
         tested = squeeze(file.read())
     examples = re.findall(r"```mlir\n(.*?)```", source, re.DOTALL)

@@ -1,7 +1,7 @@
 // RUN: attn-opt %s | attn-opt | FileCheck %s
 // RUN: attn-opt %s --mlir-print-op-generic | attn-opt | FileCheck %s
 
-// The examples of dialect/AttnOps.td, and what they leave out.
+// The examples of the operations in dialect, and what they leave out.
 
 // CHECK: attn.parameter @p0 : tensor<64x64xf32> layout(#attn.panels<16>) {
 // CHECK-NEXT: %[[W:.*]] = attn.weight "query.weight" : tensor<64x64xf32>
