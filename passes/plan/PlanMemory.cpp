@@ -5,6 +5,7 @@
 #include "dialect/AttnOps.h"
 #include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
+#include "passes/plan/BufferTable.h"
 #include "passes/plan/Copier.h"
 #include "passes/plan/InPlace.h"
 #include "passes/plan/Lifetimes.h"
@@ -25,118 +26,6 @@ using namespace mlir;
 using namespace attn;
 
 namespace {
-
-//===----------------------------------------------------------------------===//
-// Buffers
-//===----------------------------------------------------------------------===//
-
-/// A value's memory over one interval.
-struct Occupant {
-  Value memory;
-  Interval interval;
-};
-
-struct Buffer {
-  DimExpr bytes;
-  SmallVector<Occupant> occupied;
-};
-
-/// A value that wants memory.
-struct Candidate {
-  Value value;
-  DimExpr bytes;
-  SmallVector<Interval> intervals;
-};
-
-/// Which values may be written over which.
-using Overwritable = llvm::DenseMap<Value, SmallVector<Value>>;
-
-/// Assigns buffers first come, first served, preferring the one of an operand
-/// that may be overwritten, then one that is large enough already, then one
-/// that can grow.
-class BufferTable {
-public:
-  explicit BufferTable(const Overwritable &overwritable)
-      : overwritable(overwritable) {}
-
-  int64_t assign(const Candidate &candidate) {
-    int64_t chosen = choose(candidate);
-    if (chosen < 0) {
-      chosen = buffers.size();
-      buffers.push_back({candidate.bytes, {}});
-    }
-    Buffer &buffer = buffers[chosen];
-    if (!buffer.bytes.dominates(candidate.bytes))
-      buffer.bytes = candidate.bytes;
-    for (const Interval &interval : candidate.intervals)
-      buffer.occupied.push_back({candidate.value, interval});
-    return chosen;
-  }
-  ArrayRef<Buffer> get() const { return buffers; }
-
-private:
-  /// `later` is computed in place of `earlier`, by the launch that reads it
-  /// last.
-  bool isOverwritten(const Occupant &earlier, const Occupant &later) const {
-    auto found = overwritable.find(later.memory);
-    return later.interval.takesOverFrom(earlier.interval) &&
-           found != overwritable.end() &&
-           llvm::is_contained(found->second, earlier.memory);
-  }
-
-  /// Whether the candidate can be in that buffer, and whether it is there in
-  /// place of an operand.
-  struct Fit {
-    bool isFree = true, isInPlace = false;
-  };
-  Fit fit(const Buffer &buffer, const Candidate &candidate) const {
-    Fit fit;
-    for (const Interval &interval : candidate.intervals)
-      for (const Occupant &other : buffer.occupied) {
-        Occupant mine{candidate.value, interval};
-        if (!interval.overlaps(other.interval))
-          continue;
-        bool overwrites = isOverwritten(other, mine);
-        fit.isInPlace |= overwrites;
-        fit.isFree &= overwrites || isOverwritten(mine, other);
-      }
-    return fit;
-  }
-
-  int64_t choose(const Candidate &candidate) const {
-    const DimExpr &bytes = candidate.bytes;
-    int64_t best = -1;
-    bool bestInPlace = false;
-    auto isBetter = [&](const Buffer &buffer, bool isInPlace) {
-      if (best < 0 || isInPlace != bestInPlace)
-        return best < 0 || isInPlace;
-      const Buffer &old = buffers[best];
-      bool fits = buffer.bytes.dominates(bytes);
-      if (fits != old.bytes.dominates(bytes))
-        return fits;
-      // The smallest that fits; else the largest, which grows least.
-      return fits ? old.bytes.dominates(buffer.bytes)
-                  : buffer.bytes.dominates(old.bytes);
-    };
-    for (auto [i, buffer] : llvm::enumerate(buffers)) {
-      bool comparable =
-          buffer.bytes.dominates(bytes) || bytes.dominates(buffer.bytes);
-      Fit fits = fit(buffer, candidate);
-      if (comparable && fits.isFree && isBetter(buffer, fits.isInPlace)) {
-        best = i;
-        bestInPlace = fits.isInPlace;
-      }
-    }
-    return best;
-  }
-
-  const Overwritable &overwritable;
-  SmallVector<Buffer> buffers;
-};
-
-//===----------------------------------------------------------------------===//
-// Planning
-//===----------------------------------------------------------------------===//
 
 class Planner {
 public:
@@ -401,11 +290,11 @@ private:
     launch->setAttr(kShapesAttr, ArrayAttr::get(context, maps));
   }
 
-  void annotate(const SymbolicShapes &shapes, ArrayRef<Buffer> buffers) {
+  void annotate(const SymbolicShapes &shapes, ArrayRef<PlannedBuffer> buffers) {
     MLIRContext *context = func.getContext();
     Builder builder(context);
     SmallVector<Attribute> bytes;
-    for (const Buffer &buffer : buffers)
+    for (const PlannedBuffer &buffer : buffers)
       bytes.push_back(AffineMapAttr::get(AffineMap::get(
           0, shapes.symbols().size(), buffer.bytes.toAffine(context))));
     func->setAttr(kBufferBytesAttr, builder.getArrayAttr(bytes));
