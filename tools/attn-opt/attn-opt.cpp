@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Runs passes over attn IR, alone or in pipelines.
 
+#include "codegen/attention/SplitScores.h"
 #include "codegen/cpu/Passes.h"
 #include "dialect/AttnDialect.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
@@ -14,6 +15,7 @@ int main(int argc, char **argv) {
   attn::cpu::registerCpuPasses();
   mlir::registerTransformsPasses();
   attn::registerAllPasses();
+  attn::registerSplitScoresPass();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "attn optimizer driver\n", registry));
 }

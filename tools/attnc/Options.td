@@ -45,6 +45,7 @@ defm name : Value<"name", [compile], "NAME", "Name of the library and prefix of 
 defm emit : Value<"emit", [compile], "KIND", "static (default), shared, object, ir or asm">;
 defm dump_after : Value<"dump-after", [compile], "STAGE", "Print the IR after frontend, fuse, outline, plan, tiles or llvm, and stop">;
 def generation : Flag<["--"], "generation", [compile]>, HelpText<"Compile for generation: the library takes new tokens of many sequences and keeps keys and values of earlier ones in a cache">;
+def allow_unfused : Flag<["--"], "allow-unfused", building>, HelpText<"Compute scores that are too much for one kernel in parts, in memory of queries times keys">;
 def explain : Flag<["--"], "explain", [compile]>, HelpText<"Tell for each operation whether it was fused and why, its kernel, tile and predicted cost at --size, --batch or --inputs">;
 
 // Running.

@@ -96,22 +96,10 @@ Value AttentionForm::positions(TileBuilder &b) const {
   return b.mul(b.dim(b.memory(op.getPages()), 1), kPageTokens);
 }
 
-/// Each sum for each pair is code and scratch of its own.
-static LogicalResult checkTerms(const AttentionForm &form) {
-  constexpr size_t kMostTerms = 256;
-  ArrayRef<PairTerm> terms = form.program.terms();
-  if (terms.size() <= kMostTerms)
-    return success();
-  return terms[kMostTerms].op->emitError("sum number ")
-         << kMostTerms + 1 << " of " << terms.size()
-         << " over the width for each query and key; expects at most "
-         << kMostTerms << " in one attention";
-}
-
 FailureOr<AttentionForm> attn::cpu::readAttention(TileBuilder &b,
                                                   AttentionOp op) {
   AttentionForm form(op);
-  if (failed(readMemory(b, form)) || failed(checkTerms(form)))
+  if (failed(readMemory(b, form)))
     return failure();
   auto query = cast<RankedTensorType>(op.getQueries().front().getType());
   auto value = cast<RankedTensorType>(op.getValue().getType());

@@ -99,8 +99,7 @@ Expected<CompiledLibrary> findLibrary(const CommandLine &line, StringRef path) {
   auto opened = openForRun(line, *given ? &**given : nullptr);
   if (!opened)
     return opened.takeError();
-  CompilerOptions options;
-  options.targets = opened->targets;
+  CompilerOptions options = opened->compilerOptions();
   auto library = compileCached(opened->model, options);
   if (!library)
     return library.takeError();
@@ -185,8 +184,7 @@ Expected<std::string> compileForGeneration(const CommandLine &line) {
   auto opened = openForGeneration(line);
   if (!opened)
     return opened.takeError();
-  CompilerOptions options;
-  options.targets = opened->targets;
+  CompilerOptions options = opened->compilerOptions();
   options.generates = true;
   return compileCached(opened->model, options);
 }

@@ -187,6 +187,7 @@ Expected<CompileOptions> readCompileOptions(const CommandLine &line) {
     if (Error error = checkName(options.compiler.name))
       return std::move(error);
   options.compiler.generates = line.has(OPT_generation);
+  options.compiler.allowUnfused = line.has(OPT_allow_unfused);
   options.explains = line.has(OPT_explain);
   if (!options.explains)
     if (Error error = refuseExplainOptions(line))

@@ -360,8 +360,7 @@ Error generateFromModel(const CommandLine &line, StringRef path,
     for (const std::string &setting : ids.notRead)
       WithColor::note(errs(), "attnc") << setting << "\n";
   }
-  CompilerOptions options;
-  options.targets = opened->targets;
+  CompilerOptions options = opened->compilerOptions();
   options.generates = true;
   auto library = compileCached(opened->model, options);
   if (!library)

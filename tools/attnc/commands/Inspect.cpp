@@ -38,10 +38,8 @@ Error readWorkspace(StringRef library, ArrayRef<int64_t> sizes,
 
 /// Compiles into the cache: what is inspected is what will run.
 Expected<CompiledSizes> compileSizes(frontend::Model &model,
-                                     ArrayRef<const TargetSpec *> targets,
+                                     const CompilerOptions &options,
                                      ArrayRef<int64_t> sizes) {
-  CompilerOptions options;
-  options.targets = targets.vec();
   auto library = compileCached(model, options);
   if (!library)
     return library.takeError();
@@ -55,27 +53,24 @@ Expected<CompiledSizes> compileSizes(frontend::Model &model,
     if (std::error_code error =
             sys::fs::file_size(weights, compiled.weightsBytes))
       return createStringError(error, weights + ": " + error.message());
-  if (any_of(targets, [](const TargetSpec *t) { return runsHere(*t); }))
+  if (any_of(options.targets, [](const TargetSpec *t) { return runsHere(*t); }))
     if (Error error = readWorkspace(*library, sizes, compiled))
       return std::move(error);
   return compiled;
 }
 
 /// What the planned model tells, whether the cache had it compiled or not.
-Error readPlan(frontend::Model &model, ArrayRef<const TargetSpec *> targets,
+Error readPlan(frontend::Model &model, const CompilerOptions &options,
                ModelReport &report) {
-  if (!model.function()->hasAttr(kBufferBytesAttr)) {
-    CompilerOptions options;
-    options.targets = targets.vec();
+  if (!model.function()->hasAttr(kBufferBytesAttr))
     if (Error error = Compiler(model, options).lowerTo(Stage::Plan))
       return error;
-  }
   report.plannedWeightsBytes =
       (*model.module)
           ->getAttrOfType<mlir::IntegerAttr>(kWeightsBytesAttr)
           .getInt();
   auto seconds =
-      predictSeconds(model.function(), *targets.front(), report.threads,
+      predictSeconds(model.function(), *options.targets.front(), report.threads,
                      [&](StringRef dim) { return report.sizeOf(dim); });
   if (!seconds)
     return seconds.takeError();
@@ -116,13 +111,16 @@ Expected<ModelReport> inspectModel(const CommandLine &line) {
     return structure.takeError();
   report.structure = std::move(*structure);
   report.flops = report.evaluateAt(report.structure.flops);
+  CompilerOptions options;
+  options.targets = *targets;
+  options.allowUnfused = line.has(OPT_allow_unfused);
   if (!report.structure.parameters || model->weights) {
-    auto compiled = compileSizes(*model, *targets, report.sizes);
+    auto compiled = compileSizes(*model, options, report.sizes);
     if (!compiled)
       return compiled.takeError();
     report.compiled = *compiled;
   }
-  if (Error error = readPlan(*model, *targets, report))
+  if (Error error = readPlan(*model, options, report))
     return std::move(error);
   return report;
 }

@@ -44,7 +44,7 @@ Error attn::tool::refuseModelOptions(const CommandLine &line) {
       {OPT_config, "--config"}, {OPT_weights, "--weights"},
       {OPT_entry, "--entry"},   {OPT_kernel, "--kernel"},
       {OPT_dim, "--dim"},       {OPT_without, "--without"},
-      {OPT_target, "--target"}};
+      {OPT_target, "--target"}, {OPT_allow_unfused, "--allow-unfused"}};
   for (const auto &[id, name] : options)
     if (line.has(id))
       return make_error<UsageError>(
@@ -109,8 +109,8 @@ openModel(const CommandLine &line,
   auto model = frontend::openModel(context.get(), *request);
   if (!model)
     return model.takeError();
-  return OpenedModel{std::move(context), std::move(*model),
-                     std::move(*targets)};
+  return OpenedModel{std::move(context), std::move(*model), std::move(*targets),
+                     line.has(OPT_allow_unfused)};
 }
 
 Expected<OpenedModel>

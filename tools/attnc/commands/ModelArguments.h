@@ -7,6 +7,7 @@
 #include "codegen/target/TargetSpec.h"
 #include "frontend/model/Model.h"
 #include "tools/attnc/CommandLine.h"
+#include "tools/attnc/engine/Compiler.h"
 
 #include <memory>
 
@@ -22,6 +23,14 @@ struct OpenedModel {
   std::unique_ptr<mlir::MLIRContext> context; ///< outlives the module
   frontend::Model model;
   std::vector<const TargetSpec *> targets;
+  bool allowUnfused = false;
+
+  CompilerOptions compilerOptions() const {
+    CompilerOptions options;
+    options.targets = targets;
+    options.allowUnfused = allowUnfused;
+    return options;
+  }
 };
 
 /// Opens the model that the command line states. Optional inputs that `given`

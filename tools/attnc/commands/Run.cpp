@@ -48,8 +48,7 @@ Error runModel(const CommandLine &line, size_t threads,
   auto opened = openForRun(line, inputs);
   if (!opened)
     return opened.takeError();
-  CompilerOptions options;
-  options.targets = opened->targets;
+  CompilerOptions options = opened->compilerOptions();
   auto library = compileCached(opened->model, options);
   if (!library)
     return library.takeError();

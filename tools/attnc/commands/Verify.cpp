@@ -61,8 +61,7 @@ Expected<std::vector<Comparison>> verify(const CommandLine &line,
   if (!opened)
     return opened.takeError();
   frontend::Model &model = opened->model;
-  CompilerOptions options;
-  options.targets = opened->targets;
+  CompilerOptions options = opened->compilerOptions();
   options.exposeTaps = true;
   auto engine = openBesideReference(model, options, threads);
   if (!engine)

@@ -173,8 +173,7 @@ attn::tool::verifyGeneration(const CommandLine &line, size_t threads,
   if (!newTokens || !opened)
     return joinErrors(newTokens.takeError(), opened.takeError());
   frontend::Model &model = opened->model;
-  CompilerOptions options;
-  options.targets = opened->targets;
+  CompilerOptions options = opened->compilerOptions();
   options.generates = true;
   auto engine = openBesideReference(model, options, threads);
   if (!engine)

@@ -66,7 +66,8 @@ Expected<std::string> computeKey(frontend::Model &model,
   raw_string_ostream stream(text);
   model.module->print(stream);
   stream << '\0' << model.name << '\0' << options.name << '\0'
-         << options.exposeTaps << options.generates << '\0';
+         << options.exposeTaps << options.generates << options.allowUnfused
+         << '\0';
   for (const TargetSpec *target : options.targets)
     stream << target->name << ',';
   hash.update(text);

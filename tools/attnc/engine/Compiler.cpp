@@ -3,6 +3,7 @@
 
 #include "tools/attnc/engine/Compiler.h"
 
+#include "codegen/attention/SplitScores.h"
 #include "codegen/cpu/Passes.h"
 #include "codegen/cpu/model/ModelFunction.h"
 #include "codegen/package/Header.h"
@@ -67,8 +68,11 @@ Error Compiler::lowerTo(Stage last) {
   mlir::PassManager manager(module().getContext());
   if (options.exposeTaps)
     manager.addNestedPass<mlir::func::FuncOp>(createExposeTaps());
-  if (last >= Stage::Fuse)
+  if (last >= Stage::Fuse) {
     buildFusionPipeline(manager);
+    manager.addNestedPass<mlir::func::FuncOp>(
+        createSplitScoresPass(options.allowUnfused));
+  }
   if (last >= Stage::Outline)
     buildOutlinePipeline(manager);
   if (last >= Stage::Plan)

@@ -23,6 +23,9 @@ struct CompilerOptions {
   bool exposeTaps = false;
   /// The model of one whole sequence becomes steps over a cache.
   bool generates = false;
+  /// Scores that are too much for one kernel are computed in parts, in memory
+  /// of queries times keys, and no error.
+  bool allowUnfused = false;
 };
 
 /// One compilation. The steps are called in order.
