@@ -28,7 +28,8 @@ def generate(tblgen, root, definitions, title, options):
          "-I", pathlib.Path(tblgen).parents[1] / "include"],
         check=True, capture_output=True, text=True).stdout
     # The generator capitalises summaries, which are formulas.
-    summaries = re.findall(r'let summary = "(.*)";', source.read_text())
+    summaries = [text for file in source.parent.glob("*.td")
+                 for text in re.findall(r'let summary = "(.*)";', file.read_text())]
     spelt = {f"_{text[0].upper()}{text[1:]}_": f"_{text}_" for text in summaries}
     # Left out are its own heading and its place for a table of contents.
     body = [spelt.get(line, line) for line in raw.splitlines()
