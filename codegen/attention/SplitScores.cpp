@@ -58,14 +58,16 @@ static llvm::SetVector<Operation *> neededFor(ValueRange results) {
   return needed;
 }
 
-/// The yielded sum taken apart, first addends first.
+/// The yielded sum taken apart, first addends first. A sum that is read twice
+/// stays whole: doublings would have more addends than fit memory.
 void SplitAttention::collectAddends() {
   SmallVector<std::pair<Value, bool>> stack = {
       {op.getScore().front().getTerminator()->getOperand(0), false}};
   while (!stack.empty()) {
     auto [value, isNegative] = stack.pop_back_val();
     Operation *sum = value.getDefiningOp();
-    if (isa_and_nonnull<arith::AddFOp, arith::SubFOp>(sum)) {
+    if (isa_and_nonnull<arith::AddFOp, arith::SubFOp>(sum) &&
+        value.hasOneUse()) {
       stack.push_back(
           {sum->getOperand(1), isNegative != isa<arith::SubFOp>(sum)});
       stack.push_back({sum->getOperand(0), isNegative});
@@ -194,6 +196,9 @@ LogicalResult SplitAttention::run() {
   collectAddends();
   if (failed(group()))
     return failure();
+  if (groups.size() == 1)
+    return op.emitError("only a score is computed in parts; its keep and "
+                        "weight expect fewer sums over the width");
   remarkDeclined(kPass, op,
                  (Twine(program.terms().size()) +
                   " sums over the width for each query and key are too many "
