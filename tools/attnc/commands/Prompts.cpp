@@ -6,6 +6,7 @@
 #include "frontend/weights/InputBinding.h"
 #include "frontend/weights/Message.h"
 #include "frontend/weights/TensorFiles.h"
+#include "tools/attnc/commands/Sizes.h"
 #include "llvm/Support/WithColor.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -40,10 +41,6 @@ private:
 };
 
 constexpr StringLiteral kMask = "attention_mask";
-
-ArrayRef<attn_tensor_info> inputsOf(const attn_program &program) {
-  return {program.inputs, program.input_count};
-}
 
 Error fail(const Twine &message) {
   return createStringError(inconvertibleErrorCode(), message);

@@ -14,10 +14,6 @@ using namespace attn::tool;
 /// Bounds of --batch, and of prompts for models that have no last position.
 static constexpr int64_t kMostSequences = 1024, kMostTokens = 1 << 20;
 
-static ArrayRef<attn_tensor_info> inputsOf(const attn_program &program) {
-  return {program.inputs, program.input_count};
-}
-
 /// What encodes for the program; null where it decodes alone.
 static const attn_program *encoderOf(const attn_program &program) {
   return program.part_count ? program.parts[0] : nullptr;

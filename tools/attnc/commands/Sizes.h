@@ -45,6 +45,11 @@ llvm::Expected<weights::BoundInputs>
 bindForModel(const CommandLine &line, const package::ModelInterface &model,
              const std::optional<weights::TensorTable> &given, UsualSize usual);
 
+/// The inputs of a program.
+inline llvm::ArrayRef<attn_tensor_info> inputsOf(const attn_program &program) {
+  return {program.inputs, program.input_count};
+}
+
 /// The dynamic dimensions of a program.
 inline llvm::ArrayRef<attn_dim_info> dimsOf(const attn_program &program) {
   return {program.dims, program.dim_count};

@@ -91,20 +91,18 @@ Error generate(Engine &engine, std::vector<Text> &texts, int64_t newTokens,
 
 /// What the model as it is written reads for a text: its tokens but the last,
 /// and what was encoded, in the order of its arguments.
-Expected<std::vector<weights::Tensor>> inputsOf(frontend::Model &model,
-                                                const attn_program &program,
-                                                const Text &text) {
+Expected<std::vector<weights::Tensor>> argumentsFor(frontend::Model &model,
+                                                    const attn_program &program,
+                                                    const Text &text) {
   std::map<StringRef, weights::Tensor> byName;
-  for (const attn_tensor_info &info :
-       ArrayRef(program.inputs, program.input_count))
+  for (const attn_tensor_info &info : inputsOf(program))
     if (info.role == ATTN_ROLE_TOKENS)
       byName[info.name] =
           weights::Tensor::fromI64({1, int64_t(text.tokens.size()) - 1},
                                    ArrayRef(text.tokens).drop_back());
   const weights::Tensor *source = text.prompt.source.data();
   if (program.part_count)
-    for (const attn_tensor_info &info :
-         ArrayRef(program.parts[0]->inputs, program.parts[0]->input_count))
+    for (const attn_tensor_info &info : inputsOf(*program.parts[0]))
       if (info.role == ATTN_ROLE_NONE)
         byName[info.name] = *source++;
   std::vector<weights::Tensor> inputs;
@@ -124,7 +122,7 @@ Expected<std::vector<weights::Tensor>> inputsOf(frontend::Model &model,
 Expected<reference::Array> evaluateText(frontend::Model &model,
                                         const attn_program &program,
                                         const Text &text) {
-  auto inputs = inputsOf(model, program, text);
+  auto inputs = argumentsFor(model, program, text);
   if (!inputs)
     return inputs.takeError();
   auto values = evaluateReference(model, *inputs);
